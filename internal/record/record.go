@@ -1,0 +1,198 @@
+// Package record is the run record: what one replicate did, in one
+// self-describing JSON file. A run writes records; comparing and reporting
+// only read them, so the file is the interface between measuring and judging.
+//
+// Zero is written, absent means not measured: every quantity that may be
+// unknown is a map entry, a pointer or an omitted column, never a zero.
+package record
+
+import (
+	"fmt"
+	"time"
+)
+
+// Schema is the major version of the record format that this package writes.
+// A reader refuses any other: a field that changed its meaning must not be
+// compared in silence.
+const Schema = 1
+
+// The two roles a variant can have in a comparison. They name the folders of
+// the records on disk.
+const (
+	Baseline  = "baseline"
+	Candidate = "candidate"
+)
+
+// Record is one replicate: one fresh-process run of one variant under one
+// scenario. It is the statistical unit.
+type Record struct {
+	Schema    int     `json:"schema"`
+	Scenario  string  `json:"scenario"`
+	Variant   Variant `json:"variant"`
+	Replicate int     `json:"replicate"` // index of the pair within the scenario, from 0
+	Attempt   int     `json:"attempt"`   // 0 for the first, one more for each repetition of an invalid pair
+	Order     Order   `json:"order"`
+	Seed      uint64  `json:"seed"` // of the run: orders and corpora derive from it
+
+	Started     time.Time   `json:"started"`
+	Build       Build       `json:"build"`
+	Environment Environment `json:"environment"`
+	Config      Config      `json:"config"`
+	Phases      []Phase     `json:"phases"`
+
+	Ledger     Ledger            `json:"ledger"`
+	Values     *Values           `json:"values,omitempty"` // absent: values were not compared
+	Measures   []Measure         `json:"measures"`
+	Histograms map[string]string `json:"histograms,omitempty"` // name -> HdrHistogram V2, base64; values in nanoseconds
+	Timeline   Timeline          `json:"timeline"`
+
+	// Warnings are doubts about the result that do not void it.
+	Warnings []string `json:"warnings,omitempty"`
+	// Invalid says why this replicate must not be judged; empty when it may.
+	Invalid string `json:"invalid,omitempty"`
+	// LastWords is the end of what the target printed, kept when it died.
+	LastWords string `json:"last_words,omitempty"`
+}
+
+// Variant is one of the servers or set-ups being compared.
+type Variant struct {
+	Role string `json:"role"` // Baseline or Candidate
+	Spec string `json:"spec"` // as written by the user: "refserver:reader=coupled,flush=sync"
+}
+
+// Order is the place of the replicate in the run, recorded so that a reader
+// can check the order's balance and look for drift.
+type Order struct {
+	Kind     string `json:"kind"`     // "blocks" or "woven"
+	Position int    `json:"position"` // of this replicate among all of the run, from 0
+	First    string `json:"first"`    // the role that ran first in this pair
+}
+
+// Build identifies what was run.
+type Build struct {
+	Floodgate    string `json:"floodgate"` // git describe of the harness, or "unknown"
+	GoVersion    string `json:"go_version"`
+	TargetPath   string `json:"target_path"`
+	TargetDigest string `json:"target_digest"` // sha256 of the target binary, hex
+	CorpusDigest string `json:"corpus_digest"` // of the messages offered, hex
+}
+
+// Environment is the host at the start of the replicate. Pointers are absent
+// where the host does not tell.
+type Environment struct {
+	OS          string   `json:"os"`
+	Arch        string   `json:"arch"`
+	Kernel      string   `json:"kernel"`
+	CPUModel    string   `json:"cpu_model,omitempty"`
+	Cores       int      `json:"cores"`
+	MemoryBytes int64    `json:"memory_bytes"`
+	RmemMax     *int64   `json:"rmem_max_bytes,omitempty"`
+	Load1       *float64 `json:"load1,omitempty"`
+	// PSICPUSome is the share (0..1) of the replicate during which some task
+	// waited for a CPU, from /proc/pressure/cpu.
+	PSICPUSome *float64 `json:"psi_cpu_some,omitempty"`
+	// StealFraction is the share (0..1) of the host's CPU time that the
+	// hypervisor took away during the replicate, from /proc/stat.
+	StealFraction *float64 `json:"steal_fraction,omitempty"`
+}
+
+// Config is how the replicate was set up: enough to repeat it.
+type Config struct {
+	ScenarioYAML string   `json:"scenario_yaml"` // the scenario as loaded; parse it with package scenarios
+	ScenarioFile string   `json:"scenario_file"`
+	Command      []string `json:"command"` // the target's command line
+	Address      string   `json:"address"` // what was loaded, as a URL: udp://127.0.0.1:8125, unixgram:///tmp/x
+	// CPUs that the target was confined to; absent when it was free.
+	CPUs []int `json:"cpus,omitempty"`
+}
+
+// Phase is a stretch of the replicate, in seconds since Started.
+type Phase struct {
+	Name     string  `json:"name"` // starting, warm_up, measuring, draining, stopping
+	Start    float64 `json:"start_seconds"`
+	Duration float64 `json:"duration_seconds"`
+}
+
+// Names of the phases, in their order.
+const (
+	PhaseStarting  = "starting"
+	PhaseWarmUp    = "warm_up"
+	PhaseMeasuring = "measuring"
+	PhaseDraining  = "draining"
+	PhaseStopping  = "stopping"
+)
+
+// Measure is one result with its unit and direction.
+type Measure struct {
+	Name   string  `json:"name"`
+	Unit   string  `json:"unit"`
+	Better string  `json:"better"` // "lower" or "higher"
+	Value  float64 `json:"value"`
+}
+
+// Values says whether the series that arrived carried the right values, not
+// only the right counts: per contextKey, against what the corpus expects.
+type Values struct {
+	ContextKeys int      `json:"context_keys"`       // expected by the corpus
+	Wrong       int      `json:"wrong"`              // of these, with a value that differs
+	Examples    []string `json:"examples,omitempty"` // the first few, in words
+}
+
+// Timeline holds readings taken about every StepSeconds while the replicate
+// was measured and drained. All columns have the same length; a column that
+// is absent was not measured. Counters are cumulative.
+type Timeline struct {
+	StepSeconds float64              `json:"step_seconds"`
+	Columns     map[string][]float64 `json:"columns"`
+}
+
+// Names of the timeline's columns.
+const (
+	ColumnTime          = "seconds"            // since the first due time
+	ColumnOffered       = "offered"            // messages due by then
+	ColumnSent          = "sent"               // messages handed to the kernel
+	ColumnReceived      = "received"           // messages read by the target
+	ColumnDelivered     = "delivered"          // messages that arrived at the intake
+	ColumnKernelDropped = "kernel_dropped"     // datagrams dropped by the target's socket
+	ColumnQueueDropped  = "queue_dropped"      // messages dropped by the target's queue
+	ColumnQueueLength   = "queue_length"       // datagrams in the target's queue
+	ColumnKernelQueue   = "kernel_queue_bytes" // bytes in the target's socket buffer
+	ColumnRSS           = "rss_bytes"          // resident memory of the target
+	ColumnCPU           = "cpu_seconds"        // CPU used by the target, user and system
+)
+
+// Names of the histograms.
+const (
+	HistogramLateness      = "lateness"       // due time -> handed to the kernel
+	HistogramIngestLatency = "ingest_latency" // arrival at the socket -> read, where the target tells
+	HistogramFlushStall    = "flush_stall"    // how long ingest stood still for a flush, where the target tells
+)
+
+// Measure returns the value of the named measure and whether it was measured.
+func (r *Record) Measure(name string) (Measure, bool) {
+	for _, m := range r.Measures {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	return Measure{}, false
+}
+
+// Validate reports what makes r unreadable as a record of this schema.
+func (r *Record) Validate() error {
+	if r.Schema != Schema {
+		return fmt.Errorf("schema is %d, want %d: this record was written by another version of floodgate", r.Schema, Schema)
+	}
+	if r.Scenario == "" {
+		return fmt.Errorf("scenario is empty")
+	}
+	if r.Variant.Role != Baseline && r.Variant.Role != Candidate {
+		return fmt.Errorf("variant role is %q, want %q or %q", r.Variant.Role, Baseline, Candidate)
+	}
+	for name, column := range r.Timeline.Columns {
+		if want := len(r.Timeline.Columns[ColumnTime]); len(column) != want {
+			return fmt.Errorf("timeline column %s has %d readings, want %d", name, len(column), want)
+		}
+	}
+	return nil
+}

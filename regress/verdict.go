@@ -1,0 +1,129 @@
+// Package regress judges: records in, verdict out. It is pure; it reads no
+// clock, no file and no random source that is not seeded by its arguments.
+package regress
+
+import "floodgate/scenarios"
+
+// Mark is the judgement of one comparison.
+type Mark string
+
+// The marks. NoChange is a claim (the whole interval lies inside the
+// tolerance), Inconclusive is the absence of one, and NoVerdict says that
+// there was too little valid data to judge at all.
+const (
+	Improved     Mark = "improved"
+	Regressed    Mark = "regressed"
+	NoChange     Mark = "no change"
+	Inconclusive Mark = "inconclusive"
+	NoVerdict    Mark = "no verdict"
+)
+
+// Symbol is the mark as one character: ✅ ❌ ➖ ❔ and ⛔ for no verdict.
+func (m Mark) Symbol() string {
+	switch m {
+	case Improved:
+		return "✅"
+	case Regressed:
+		return "❌"
+	case NoChange:
+		return "➖"
+	case Inconclusive:
+		return "❔"
+	}
+	return "⛔"
+}
+
+// Options are the run-wide settings of a judgement.
+type Options struct {
+	Confidence float64 // of the intervals, 0.90 by default
+	Tolerance  float64 // the smallest change that matters, as a ratio: 0.05
+	// FailOnInconclusive makes an inconclusive comparison an Unmeasured run.
+	FailOnInconclusive bool
+}
+
+// Interval is a two-sided interval around an estimate, all as relative
+// changes: 0.05 is +5 %.
+type Interval struct {
+	Estimate, Low, High float64
+	// Level is the confidence reached; for exact discrete intervals it is at
+	// least the one asked for.
+	Level float64
+}
+
+// Pair is the goal's value in both replicates of one pair.
+type Pair struct {
+	Replicate           int
+	First               string // the role that ran first
+	Baseline, Candidate float64
+}
+
+// Comparison is the judgement of one scenario's goal. Changes are signed as
+// measured (candidate over baseline), whatever direction is better.
+type Comparison struct {
+	Scenario string
+	Goal     scenarios.Measure
+	Erratic  bool // declared in the scenario
+
+	Pairs   []Pair // the complete, valid pairs that were judged
+	Planned int    // pairs that were asked for
+	Repeats int    // invalid attempts that were repeated
+
+	Delta  Interval // mean of the paired log ratios, Student: Δ mean %
+	Robust Interval // Hodges–Lehmann with the exact signed-rank interval; Level 0 when n is too small for it
+
+	P         float64 // one-sided, of H0: the change for the worse is at most the tolerance
+	PAdjusted float64 // Holm over the scenarios of the run
+	PRandom   float64 // two-sided sign-flip randomisation p of H0: no change
+
+	Spread            float64 // standard deviation of the paired log ratios
+	MinimumDetectable float64 // relative change found with 90 % power by this many pairs
+	PairsNeeded       int     // pairs that would settle an inconclusive comparison; 0 when settled or unknown
+
+	Mark     Mark
+	Reason   string // why this mark, in one sentence
+	Warnings []string
+}
+
+// CheckResult is one check over all replicates of one variant.
+type CheckResult struct {
+	Scenario string
+	Check    scenarios.Check
+	Role     string // the variant that was checked
+	Gate     bool   // whether it decides
+	Passed   int    // replicates that kept the bound
+	Total    int    // replicates that should have been checked
+	Missing  int    // of these, replicates that are absent, invalid or without the measure
+	// Observed is the worst value seen; meaningless when Missing == Total.
+	Observed float64
+	OK       bool // every replicate kept the bound and none was missing
+	// BaselinePassed and BaselineTotal are the same check on the baseline, for
+	// information: a limit broken before the change is not news. Zero without one.
+	BaselinePassed, BaselineTotal int
+	BaselineObserved              float64
+}
+
+// Outcome is what the run as a whole came to.
+type Outcome string
+
+// The outcomes. Fail beats Unmeasured: a limit that was seen to break is
+// broken, whatever else is missing.
+const (
+	Pass       Outcome = "pass"
+	Fail       Outcome = "fail"
+	Unmeasured Outcome = "unmeasured"
+)
+
+// Decision is pass or fail of the whole run with its reasons.
+type Decision struct {
+	Outcome Outcome
+	Reasons []string // one line each; the ones that decided come first
+}
+
+// Verdict is the whole judgement of a run: what every report renders.
+type Verdict struct {
+	Options     Options
+	Comparisons []Comparison
+	Checks      []CheckResult
+	Decision    Decision
+	Warnings    []string
+}

@@ -1,0 +1,59 @@
+package scenarios
+
+// Unit is the unit of a measure, as it stands in records.
+type Unit string
+
+// The units. Seconds and bytes are always plain, never scaled; Format writes
+// them as people read them.
+const (
+	Seconds    Unit = "s"
+	Bytes      Unit = "B"
+	Messages   Unit = "messages"
+	Datagrams  Unit = "datagrams"
+	Ratio      Unit = "ratio"
+	Millicores Unit = "millicores"
+	Count      Unit = "count"
+)
+
+// Measure is a quantity that a replicate can have, with its unit and the
+// direction in which it is better.
+type Measure struct {
+	Name   string
+	Unit   Unit
+	Better string // "lower" or "higher"
+	Words  string // what it is, for help and reports
+}
+
+// Measures is the catalogue: what goals and checks may name, in the order in
+// which reports list it. A target that does not tell a quantity leaves the
+// measure absent, and a check on it fails.
+var Measures = []Measure{
+	{"cpu_per_message", Seconds, "lower", "CPU time of the target per message delivered, from the first due message until the target ended"},
+	{"cpu_seconds", Seconds, "lower", "CPU time of the target over the same stretch"},
+	{"cpu_millicores", Millicores, "lower", "average CPU use of the target while measuring and draining"},
+	{"rss_peak", Bytes, "lower", "highest resident memory of the target, from ready until it ended"},
+	{"pss_peak", Bytes, "lower", "highest proportional memory of the target"},
+	{"lost_messages", Messages, "lower", "messages sent whose effect did not arrive at the intake"},
+	{"lost_fraction", Ratio, "lower", "the same as a share of the messages sent"},
+	{"delivered_messages", Messages, "higher", "messages whose effect arrived at the intake"},
+	{"kernel_queue_peak", Bytes, "lower", "fullest reading of the target's socket buffer"},
+	{"queue_length_peak", Datagrams, "lower", "longest queue inside the target"},
+	{"flush_stall_max", Seconds, "lower", "longest time that ingest stood still for a flush"},
+	{"flush_stall_total", Seconds, "lower", "all the time that ingest stood still for flushes"},
+	{"drain_time", Seconds, "lower", "from the last message due until everything had arrived"},
+	{"lateness_p99", Seconds, "lower", "how late the generator was, 99th percentile"},
+	{"lateness_max", Seconds, "lower", "how late the generator was at worst"},
+	{"intake_bytes", Bytes, "lower", "compressed bytes that the intake took"},
+	{"intake_requests", Count, "lower", "uploads that the intake took"},
+	{"intake_connections", Count, "lower", "connections opened to the intake"},
+}
+
+// LookUp returns the measure of that name.
+func LookUp(name string) (Measure, bool) {
+	for _, m := range Measures {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	return Measure{}, false
+}

@@ -1,0 +1,147 @@
+// Package scenarios says what is measured: each scenario is one experiment, a
+// load, a set-up of the target, a goal and checks, written as YAML and read by
+// a loader that refuses what it does not understand.
+package scenarios
+
+import "time"
+
+// Scenario is one experiment, fully resolved: every default is filled in.
+type Scenario struct {
+	Name        string // also the folder of its records: lower case, digits and underscores
+	Description string
+	Load        Load
+	Target      TargetSetup
+	Goal        Measure // the one measure the scenario is judged on
+	Checks      []Check
+	// Gate makes the checks decide the run. Without it they only inform.
+	Gate  bool
+	Order Order
+	// Replicates is the number of pairs when the command line does not say.
+	Replicates int
+	// Erratic declares the goal too noisy to be called improved or regressed.
+	Erratic bool
+	Limits  Limits
+
+	File   string // where it was read from, for messages and records
+	Source []byte // the YAML itself: records keep it, so that they can be judged alone
+}
+
+// Order is how the replicates of a pair share the machine.
+type Order string
+
+// The two orders. Blocks runs each replicate alone, in seeded ABBA or BAAB
+// blocks; woven keeps both targets alive and alternates the load between them.
+const (
+	Blocks Order = "blocks"
+	Woven  Order = "woven"
+)
+
+// Load is what is offered to the target.
+type Load struct {
+	Transport Transport
+	Schedule  Schedule
+	Corpus    Corpus
+}
+
+// Transport is the kind of socket the load goes through.
+type Transport string
+
+// The transports.
+const (
+	UDP      Transport = "udp"
+	Unixgram Transport = "unixgram"
+)
+
+// Schedule says when messages are due. Count messages are spread evenly over
+// the half-open window [0, Over): message i is due at Over*i/Count. A Count of
+// 0 is an idle stretch of length Over.
+type Schedule struct {
+	Count int64
+	Over  time.Duration
+}
+
+// Corpus says what the messages are. It is generated from Seed before the
+// clock starts.
+type Corpus struct {
+	Seed        uint64
+	ContextKeys int        // distinct name+type+tag sets
+	Popularity  Popularity // which contextKey each message has
+	Tags        int        // per message
+	Kinds       []KindWeight
+	Packing     Packing
+	// SampledShare of the messages (0..1) carry SampleRate.
+	SampledShare float64
+	SampleRate   float64 // in (0, 1]
+	// PackedValues is the number of values per message of the kinds that can be
+	// packed (all but sets); 1 for plain messages.
+	PackedValues int
+}
+
+// Popularity distributes messages over contextKeys.
+type Popularity string
+
+// The popularities. Cycle visits every contextKey in turn, so that counts per
+// key differ by at most one; Uniform draws each message's key at random.
+const (
+	Cycle   Popularity = "cycle"
+	Uniform Popularity = "uniform"
+)
+
+// KindWeight is the share of contextKeys of one kind of message, named by its
+// type on the wire: c, g, ms, h, d or s.
+type KindWeight struct {
+	Kind   string
+	Weight int
+}
+
+// Packing is how messages share datagrams. Bytes is the largest datagram that
+// is filled; 0 sends one message in each.
+type Packing struct {
+	Bytes int
+}
+
+// TargetSetup is what the scenario asks of any target, whatever its variant.
+type TargetSetup struct {
+	ReceiveBuffer int64         // SO_RCVBUF asked for, in bytes; 0 leaves the system's
+	FlushInterval time.Duration // also the length of a bucket
+	// CPUs confines the target to this many cores; 0 leaves it free.
+	CPUs int
+}
+
+// Limits bound a replicate and say when it is invalid.
+type Limits struct {
+	Ready       time.Duration // for the target to become ready
+	WarmUp      time.Duration // idle time between ready and the first due message
+	LatenessP99 time.Duration // a generator later than this makes the run invalid
+	Drain       time.Duration // for everything sent to arrive at the intake
+	Stop        time.Duration // for the target to end by itself after it was asked to
+	Retries     int           // how often an invalid pair is repeated
+}
+
+// Check is one limit on one measure, judged in every replicate.
+type Check struct {
+	Measure       Measure
+	Op            string  // "<=", ">=" or "=="
+	Bound         float64 // in the measure's unit
+	Informational bool    // never decides, also in a gate
+	Line          int     // in the scenario's file
+}
+
+// Name is what reports call the check: the measure it limits.
+func (c Check) Name() string { return c.Measure.Name }
+
+// Holds reports whether value keeps the bound.
+func (c Check) Holds(value float64) bool {
+	switch c.Op {
+	case "<=":
+		return value <= c.Bound
+	case ">=":
+		return value >= c.Bound
+	}
+	return value == c.Bound
+}
+
+// String is the check as people write it: "rss_peak <= 64MiB".
+func (c Check) String() string {
+	return c.Measure.Name + " " + c.Op + " " + Format(c.Bound, c.Measure.Unit)
+}
