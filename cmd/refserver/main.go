@@ -1,0 +1,125 @@
+// Command refserver is Floodgate's reference DogStatsD server.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"floodgate/server"
+)
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitFailed  = 1 // it served, and something went wrong
+	exitRefused = 2 // usage, configuration, or a socket that cannot be had
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr))
+}
+
+// run is the program without its process: it serves until ctx ends.
+func run(ctx context.Context, args []string, env func(string) (string, bool), stdout, stderr io.Writer) int {
+	slog.SetDefault(slog.New(slog.NewTextHandler(stderr, nil)))
+	opts, err := parseOptions(args, env, stdout)
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		return exitOK
+	case err != nil:
+		fmt.Fprintf(stderr, "refserver: %v\n", err)
+		return exitRefused
+	case opts.version:
+		fmt.Fprintln(stdout, version())
+		return exitOK
+	}
+	s, err := server.New(opts.config)
+	if err != nil {
+		fmt.Fprintf(stderr, "refserver: %v\n", err)
+		return exitRefused
+	}
+	// The statistics stay readable until the last message is uploaded.
+	stopStats, err := serveStatistics(opts.stats, s)
+	if err != nil {
+		fmt.Fprintf(stderr, "refserver: %v\n", err)
+		return exitRefused
+	}
+	defer stopStats()
+	for _, addr := range s.Addrs() {
+		slog.Info("listening", "network", addr.Network(), "address", addr.String(), "reader", opts.config.Reader, "flush", opts.config.Flush)
+	}
+	code := exitOK
+	if err := s.Run(ctx); err != nil {
+		slog.Error("stopped", "err", err)
+		code = exitFailed
+	}
+	if err := writeStatistics(opts.statsFile, s.Statistics()); err != nil {
+		slog.Error("statistics lost", "err", err)
+		code = exitFailed
+	}
+	return code
+}
+
+// serveStatistics serves the statistics endpoint and returns what stops it.
+func serveStatistics(address string, s *server.Server) (stop func(), err error) {
+	if address == "" {
+		return func() {}, nil
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot serve statistics on %s: %w", address, err)
+	}
+	slog.Info("statistics", "url", "http://"+listener.Addr().String()+"/stats")
+	endpoint := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		endpoint.Serve(listener)
+	}()
+	return func() {
+		endpoint.Close()
+		<-done
+	}, nil
+}
+
+// writeStatistics leaves the final statistics behind, for whoever wants the
+// ledger of a server that has ended.
+func writeStatistics(path string, st server.Statistics) error {
+	if path == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(st, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(text, '\n'), 0o644)
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "refserver (unknown build)"
+	}
+	revision := "unknown revision"
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			revision = s.Value
+		}
+	}
+	return fmt.Sprintf("refserver %s, %s", revision, info.GoVersion)
+}

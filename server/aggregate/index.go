@@ -1,0 +1,73 @@
+package aggregate
+
+// index finds ids by hash: open addressing with linear probing, in segments
+// that grow one by one. A single table would stop ingest for tens of
+// milliseconds when it doubles at a million entries; a segment of 1/256 of that
+// doubles in microseconds.
+//
+// A slot is 8 bytes, so that a probe run stays within one cache line: 32 bits
+// of the hash, which spare most wrong comparisons, and the id plus one. An
+// empty slot is 0.
+type index struct {
+	segments [segments]segment
+}
+
+type segment struct {
+	slots []uint64 // a power of two long, or none
+	used  int
+}
+
+const segments = 256
+
+// segment picks by the top byte of the hash, slots within it by the lowest
+// bits, and the slot keeps bits 24..55: the three do not overlap much.
+func (x *index) segment(hash uint64) *segment { return &x.segments[hash>>56] }
+
+// find returns the id among those with this hash for which equal is true.
+func (x *index) find(hash uint64, equal func(id uint32) bool) (uint32, bool) {
+	s := x.segment(hash)
+	if len(s.slots) == 0 {
+		return 0, false
+	}
+	mask := uint32(len(s.slots) - 1)
+	for i := uint32(hash) & mask; s.slots[i] != 0; i = (i + 1) & mask {
+		if uint32(s.slots[i]>>32) == uint32(hash>>24) && equal(uint32(s.slots[i])-1) {
+			return uint32(s.slots[i]) - 1, true
+		}
+	}
+	return 0, false
+}
+
+// insert adds id, which must not be there. hashOf gives the hashes of the ids
+// already present, for when the segment grows.
+func (x *index) insert(hash uint64, id uint32, hashOf func(id uint32) uint64) {
+	s := x.segment(hash)
+	if 4*(s.used+1) > 3*len(s.slots) {
+		old := s.slots
+		s.slots = make([]uint64, max(8, 2*len(old)))
+		for _, slot := range old {
+			if slot != 0 {
+				s.place(hashOf(uint32(slot)-1), slot)
+			}
+		}
+	}
+	s.place(hash, uint64(uint32(hash>>24))<<32|uint64(id+1))
+	s.used++
+}
+
+func (s *segment) place(hash, slot uint64) {
+	mask := uint32(len(s.slots) - 1)
+	i := uint32(hash) & mask
+	for s.slots[i] != 0 {
+		i = (i + 1) & mask
+	}
+	s.slots[i] = slot
+}
+
+func (x *index) memory() int64 {
+	var n int64
+	for i := range x.segments {
+		n += 8 * int64(cap(x.segments[i].slots))
+	}
+	return n
+}

@@ -1,0 +1,228 @@
+package aggregate
+
+import (
+	"bytes"
+	"hash/maphash"
+	"math/bits"
+	"slices"
+	"unsafe"
+
+	"floodgate/internal/dogstatsd"
+)
+
+// keyring knows every contextKey that was seen. It only ever grows, and what
+// was written never changes: whoever holds a view of its chunks and slabs can
+// read the first n keys while the owner adds more. That is what makes a cut
+// independent of the number of contextKeys.
+//
+// A message is found by its raw bytes: name and rest (type, rate, tags as they
+// came) hash to an alias, and the alias names the key. Lines that repeat are
+// therefore never parsed or sorted again. Messages whose tags stand in another
+// order have an alias of their own that leads to the same key.
+//
+// Hashes are seeded per process, so that nobody can prepare lines that collide;
+// equal hashes are still compared byte by byte, so that a collision can never
+// merge two contextKeys.
+type keyring struct {
+	seed                maphash.Seed
+	slabs               []*[slabLen]byte // bytes of names, rests and tags
+	slabUsed            int              // of the last slab
+	keys                []*[chunkLen]key
+	aliases             []*[chunkLen]alias
+	nkeys               uint32
+	naliases            uint32
+	byKey               index
+	byAlias             index
+	maxKeys, maxAliases uint32
+	tags                [][]byte // scratch for sorting
+	joined              []byte   // scratch for the joined tags
+}
+
+// key is one contextKey; its bytes lie in the slabs. It holds no pointers, so
+// that the garbage collector has nothing to scan in a million of them.
+type key struct {
+	hash    uint64
+	name    uint32 // offset, see bytesAt
+	tags    uint32
+	nameLen uint16
+	kind    dogstatsd.Kind
+	tagsLen uint16
+}
+
+// alias is one way in which messages of a key are written.
+type alias struct {
+	hash    uint64
+	weight  float64 // of one message: 1/rate
+	raw     uint32  // offset of name and rest, one behind the other
+	key     uint32
+	nameLen uint16
+	restLen uint16
+	kind    dogstatsd.Kind
+}
+
+const (
+	chunkBits = 12
+	chunkLen  = 1 << chunkBits
+	slabBits  = 20
+	slabLen   = 1 << slabBits
+	maxSlabs  = 1 << (32 - slabBits)
+	maxText   = 1<<16 - 1 // of a name, a rest, the tags: their lengths are uint16
+)
+
+func newKeyring(maxKeys int) *keyring {
+	return &keyring{
+		seed:       maphash.MakeSeed(),
+		maxKeys:    uint32(maxKeys),
+		maxAliases: uint32(2*maxKeys + chunkLen), // clients that shuffle tags must not fill the memory
+	}
+}
+
+// hash identifies a line up to its values.
+func (r *keyring) hash(name, rest []byte) uint64 {
+	return maphash.Bytes(r.seed, name) + bits.RotateLeft64(maphash.Bytes(r.seed, rest), 31)*0x9E3779B97F4A7C15
+}
+
+// alias returns the alias of a line that was seen before, or nil.
+func (r *keyring) alias(hash uint64, name, rest []byte) *alias {
+	seg := r.byAlias.segment(hash)
+	if len(seg.slots) == 0 {
+		return nil
+	}
+	mask := uint32(len(seg.slots) - 1)
+	for i := uint32(hash) & mask; ; i = (i + 1) & mask {
+		slot := seg.slots[i]
+		if slot == 0 {
+			return nil
+		}
+		if uint32(slot>>32) != uint32(hash>>24) {
+			continue
+		}
+		a := r.aliasAt(uint32(slot) - 1)
+		if a.hash != hash || int(a.nameLen) != len(name) || int(a.restLen) != len(rest) {
+			continue
+		}
+		raw := r.bytesAt(a.raw, len(name)+len(rest))
+		if string(raw[:len(name)]) == string(name) && string(raw[len(name):]) == string(rest) {
+			return a
+		}
+	}
+}
+
+// learn parses a line that was not seen before and remembers it. It returns
+// the alias by value, because one that could not be kept (no room, or a
+// timestamp that makes every line different) still leads to its key. ok is
+// false when the contextKey is new and over the limit.
+func (r *keyring) learn(hash uint64, name, rest []byte, m dogstatsd.Rest) (a alias, ok bool) {
+	if len(name) > maxText || len(rest) > maxText {
+		return alias{}, false
+	}
+	id, ok := r.keyOf(name, m.Kind, m.Tags)
+	if !ok {
+		return alias{}, false
+	}
+	a = alias{hash: hash, weight: 1 / m.Rate, key: id, nameLen: uint16(len(name)), restLen: uint16(len(rest)), kind: m.Kind}
+	if m.Timestamp != 0 || r.naliases >= r.maxAliases || !r.room(len(name)+len(rest)) {
+		return a, true
+	}
+	a.raw = r.store(name, rest)
+	if r.naliases&(chunkLen-1) == 0 {
+		r.aliases = append(r.aliases, new([chunkLen]alias))
+	}
+	*r.aliasAt(r.naliases) = a
+	r.naliases++
+	r.byAlias.insert(hash, r.naliases-1, func(id uint32) uint64 { return r.aliasAt(id).hash })
+	return a, true
+}
+
+// keyOf returns the id of the contextKey, adding it when it is new and there
+// is room. Tags are a set: their order and repetitions do not matter.
+func (r *keyring) keyOf(name []byte, kind dogstatsd.Kind, tags []byte) (uint32, bool) {
+	canonical := r.canonicalTags(tags)
+	hash := maphash.Bytes(r.seed, name) ^ bits.RotateLeft64(maphash.Bytes(r.seed, canonical), 17) + uint64(kind)*0x9E3779B97F4A7C15
+	id, found := r.byKey.find(hash, func(id uint32) bool {
+		k := r.keyAt(id)
+		return k.hash == hash && k.kind == kind &&
+			bytes.Equal(r.bytesAt(k.name, int(k.nameLen)), name) && bytes.Equal(r.bytesAt(k.tags, int(k.tagsLen)), canonical)
+	})
+	if found {
+		return id, true
+	}
+	if r.nkeys >= r.maxKeys || !r.room(len(name)+len(canonical)) {
+		return 0, false
+	}
+	k := key{hash: hash, nameLen: uint16(len(name)), tagsLen: uint16(len(canonical)), kind: kind}
+	k.name = r.store(name, canonical)
+	k.tags = k.name + uint32(len(name))
+	if r.nkeys&(chunkLen-1) == 0 {
+		r.keys = append(r.keys, new([chunkLen]key))
+	}
+	*r.keyAt(r.nkeys) = k
+	r.nkeys++
+	r.byKey.insert(hash, r.nkeys-1, func(id uint32) uint64 { return r.keyAt(id).hash })
+	return r.nkeys - 1, true
+}
+
+// canonicalTags sorts the tags and drops repeated ones. The result is valid
+// until the next call.
+func (r *keyring) canonicalTags(tags []byte) []byte {
+	if len(tags) == 0 {
+		return nil
+	}
+	r.tags = r.tags[:0]
+	for rest := tags; ; {
+		tag, after, more := bytes.Cut(rest, comma)
+		r.tags = append(r.tags, tag)
+		if rest = after; !more {
+			break
+		}
+	}
+	slices.SortFunc(r.tags, bytes.Compare)
+	r.tags = slices.CompactFunc(r.tags, bytes.Equal)
+	r.joined = r.joined[:0]
+	for i, tag := range r.tags {
+		if i > 0 {
+			r.joined = append(r.joined, ',')
+		}
+		r.joined = append(r.joined, tag...)
+	}
+	return r.joined
+}
+
+var comma = []byte{','}
+
+func (r *keyring) keyAt(id uint32) *key { return &r.keys[id>>chunkBits][id&(chunkLen-1)] }
+
+func (r *keyring) aliasAt(id uint32) *alias { return &r.aliases[id>>chunkBits][id&(chunkLen-1)] }
+
+func (r *keyring) bytesAt(offset uint32, n int) []byte {
+	at := offset & (slabLen - 1)
+	return r.slabs[offset>>slabBits][at : at+uint32(n)]
+}
+
+// room reports whether n more bytes can be stored: offsets are 32 bits wide,
+// so that the slabs end at 4 GiB.
+func (r *keyring) room(n int) bool {
+	return len(r.slabs) < maxSlabs || r.slabUsed+n <= slabLen
+}
+
+// store appends a and b behind each other to the slabs and returns the offset.
+func (r *keyring) store(a, b []byte) uint32 {
+	n := len(a) + len(b)
+	if len(r.slabs) == 0 || r.slabUsed+n > slabLen {
+		r.slabs, r.slabUsed = append(r.slabs, new([slabLen]byte)), 0
+	}
+	last := len(r.slabs) - 1
+	at := r.slabUsed
+	copy(r.slabs[last][at:], a)
+	copy(r.slabs[last][at+len(a):], b)
+	r.slabUsed += n
+	return uint32(last<<slabBits | at)
+}
+
+// memory returns the bytes that the keyring holds.
+func (r *keyring) memory() int64 {
+	return int64(len(r.slabs))*slabLen +
+		int64(len(r.keys))*int64(unsafe.Sizeof([chunkLen]key{})) +
+		int64(len(r.aliases))*int64(unsafe.Sizeof([chunkLen]alias{})) +
+		r.byKey.memory() + r.byAlias.memory()
+}

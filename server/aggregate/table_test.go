@@ -1,0 +1,356 @@
+package aggregate
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const second = int64(time.Second)
+
+func config() Config {
+	c := Default()
+	c.Interval = time.Second
+	return c
+}
+
+// series flattens a cut: "name.suffix|tags|time" -> value. Counts of several
+// buckets stay apart by their time.
+func series(t testing.TB, cut *Cut) map[string]float64 {
+	t.Helper()
+	out := map[string]float64{}
+	if err := cut.Each(func(s *Series) error {
+		key := fmt.Sprintf("%s%s|%s|%d", s.Name, s.Suffix, s.Tags, s.Time)
+		if _, twice := out[key]; twice {
+			t.Errorf("%s comes twice", key)
+		}
+		out[key] = s.Value
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestKinds(t *testing.T) {
+	for _, c := range []struct {
+		why, datagram string
+		want          map[string]float64
+	}{
+		{"counters are summed", "a:1|c\na:2|c", map[string]float64{"a||1": 3}},
+		{"packed values are summed too", "a:1:2:3|c", map[string]float64{"a||1": 6}},
+		{"a sampled message stands for 1/rate", "a:1|c|@0.25", map[string]float64{"a||1": 4}},
+		{"a counter of 0 is a series, not an absence", "a:0|c", map[string]float64{"a||1": 0}},
+		{"of gauges the last value stands", "a:1|g\na:7|g\na:5|g", map[string]float64{"a||1": 5}},
+		{"of packed gauges as well", "a:1:7:5|g", map[string]float64{"a||1": 5}},
+		{"sets count members", "a:x|s\na:y|s\na:x|s", map[string]float64{"a||1": 2}},
+		{"a colon belongs to the member", "a:x:y|s\na:x|s", map[string]float64{"a||1": 2}},
+		{"kinds of one name are contextKeys of their own", "a:1|c\nb:1|g", map[string]float64{"a||1": 1, "b||1": 1}},
+		{"the order of tags does not matter, nor do repetitions", "a:1|c|#x,y\na:1|c|#y,x\na:1|c|#y,x,y,x", map[string]float64{"a|x,y|1": 3}},
+		{"empty tags are none", "a:1|c|#\na:1|c", map[string]float64{"a||1": 2}},
+		{"the rate does not split a contextKey", "a:1|c|@0.5|#x\na:1|c|#x|@0.5\na:1|c|#x", map[string]float64{"a|x|1": 5}},
+		{"timers are summarised", "a:5:6:7|ms|@0.5", map[string]float64{
+			"a.count||1": 6, "a.min||1": 5, "a.max||1": 7, "a.avg||1": 6, "a.median||1": valueOf(1454), "a.95percentile||1": 7}},
+	} {
+		for name, cut := range map[string]func(*Table) *Cut{
+			"view": func(t *Table) *Cut { return t.Cut(true) },
+			"copy": func(t *Table) *Cut { return t.CutCopy(true) },
+		} {
+			table := NewTable(config())
+			table.Advance(second)
+			table.AddDatagram([]byte(c.datagram), false)
+			if got := series(t, cut(table)); !maps.Equal(got, c.want) {
+				t.Errorf("%s (%s):\n%s\ngives %v\nwant  %v", c.why, name, c.datagram, got, c.want)
+			}
+		}
+	}
+}
+
+func TestCountsBalance(t *testing.T) {
+	conf := config()
+	conf.MaxKeys, conf.MaxSetMembers = 2, 2
+	table := NewTable(conf)
+	table.Advance(second)
+	table.AddDatagram([]byte("a:1|c\nb:1|c\nc:1|c\n\nnonsense\na:x|c\na:1|c|@0\n_e{1,1}:a|b\r\n"), false)
+	table.AddDatagram([]byte("a:1|c\na:1234"), true)
+	table.AddDatagram([]byte("a:1|c"), true)
+	c := table.Counts
+	if got, want := [...]int64{c.Received, c.Aggregated, c.Malformed(), c.Truncated, c.Rejected}, [...]int64{10, 3, 4, 2, 1}; got != want {
+		t.Errorf("received, aggregated, malformed, truncated, rejected = %v, want %v", got, want)
+	}
+	if c.Received != c.Aggregated+c.Malformed()+c.Truncated+c.Rejected {
+		t.Errorf("the counts do not balance: %+v", c)
+	}
+
+	sets := NewTable(conf)
+	sets.Advance(second)
+	sets.AddDatagram([]byte("s:a|s\ns:b|s\ns:c|s\ns:a|s"), false)
+	if got := series(t, sets.Cut(true)); got["s||1"] != 2 || sets.Counts.Rejected != 1 || sets.Counts.Aggregated != 3 {
+		t.Errorf("a set over its limit: %v, counts %+v", got, sets.Counts)
+	}
+}
+
+func TestBuckets(t *testing.T) {
+	table := NewTable(config())
+	add := func(at time.Duration) {
+		table.Advance(10*second + int64(at))
+		table.AddDatagram([]byte("a:1|c"), false)
+	}
+	add(100 * time.Millisecond)
+	add(999 * time.Millisecond)
+	if cut := table.Cut(false); !cut.Empty() {
+		t.Errorf("an open bucket was cut: %v", series(t, cut))
+	}
+	add(1 * time.Second) // the first instant of the next bucket
+	cut := table.Cut(false)
+	if got, want := series(t, cut), map[string]float64{"a||10": 2}; !maps.Equal(got, want) {
+		t.Errorf("first cut %v, want %v", got, want)
+	}
+	cut.Release()
+	table.Advance(13 * second)
+	table.Advance(14 * second)
+	if got, want := series(t, table.Cut(true)), map[string]float64{"a||11": 1}; !maps.Equal(got, want) {
+		t.Errorf("second cut %v, want %v: an empty bucket is not a series", got, want)
+	}
+	add(5 * time.Second) // into the bucket that was released
+	if got, want := series(t, table.Cut(true)), map[string]float64{"a||15": 1}; !maps.Equal(got, want) {
+		t.Errorf("third cut %v, want %v: a reused bucket must be empty", got, want)
+	}
+}
+
+// naive aggregates as the definition reads, with maps and strings.
+type naive map[string]float64
+
+func (n naive) add(line string) {
+	head, rest, _ := strings.Cut(line, "|")
+	name, value, _ := strings.Cut(head, ":")
+	sections := strings.Split(rest, "|")
+	rate, tags := 1.0, ""
+	for _, s := range sections[1:] {
+		if s[0] == '@' {
+			fmt.Sscan(s[1:], &rate)
+		} else {
+			list := strings.Split(s[1:], ",")
+			slices.Sort(list)
+			tags = strings.Join(slices.Compact(list), ",")
+		}
+	}
+	var x float64
+	fmt.Sscan(value, &x)
+	key := name + "|" + tags + "|1"
+	if sections[0] == "c" {
+		n[key] += x / rate
+	} else {
+		n[key] = x
+	}
+}
+
+// TestAgainstNaive holds the table, with its raw-bytes cache, against the
+// definition over random lines: many contextKeys (so that segments grow),
+// shuffled and repeated tags, rates.
+func TestAgainstNaive(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	table, want := NewTable(config()), naive{}
+	table.Advance(second)
+	var datagram []byte
+	for range 60_000 {
+		kind := []string{"c", "g"}[rng.IntN(2)]
+		line := fmt.Sprintf("m.%s.%d:%d|%s", kind, rng.IntN(5000), rng.IntN(1000), kind)
+		if kind == "c" && rng.IntN(3) == 0 {
+			line += "|@0.5"
+		}
+		if n := rng.IntN(4); n > 0 {
+			tags := make([]string, n)
+			for i := range tags {
+				tags[i] = fmt.Sprintf("t:%d", rng.IntN(3))
+			}
+			line += "|#" + strings.Join(tags, ",")
+		}
+		want.add(line)
+		datagram = append(append(datagram, line...), '\n')
+		if len(datagram) > 8000 {
+			table.AddDatagram(datagram, false)
+			datagram = datagram[:0]
+		}
+	}
+	table.AddDatagram(datagram, false)
+	if got := series(t, table.Cut(true)); !maps.Equal(got, naiveMap(want)) {
+		t.Errorf("%d series differ from the %d of the definition", len(got), len(want))
+	}
+	if table.Counts.Aggregated != 60_000 {
+		t.Errorf("aggregated %d, want 60000: %+v", table.Counts.Aggregated, table.Counts)
+	}
+}
+
+func naiveMap(n naive) map[string]float64 { return n }
+
+// TestCutIsIndependent reads a cut while the table goes on: under the race
+// detector this proves that they share nothing that is written.
+func TestCutIsIndependent(t *testing.T) {
+	table := NewTable(config())
+	var flushes sync.WaitGroup
+	var total sync.Map
+	const rounds, keys = 20, 3000
+	for round := range rounds {
+		table.Advance(int64(round+1) * second)
+		for k := range keys {
+			table.AddDatagram(fmt.Appendf(nil, "n.%d:1|c|#round:%d", k, k%(round+1)), false)
+		}
+		cut := table.Cut(false)
+		flushes.Go(func() {
+			var sum float64
+			cut.Each(func(s *Series) error { sum += s.Value; return nil })
+			total.Store(round, sum)
+			cut.Release()
+		})
+	}
+	flushes.Wait()
+	var sum float64
+	total.Range(func(_, v any) bool { sum += v.(float64); return true })
+	for _, v := range series(t, table.Cut(true)) {
+		sum += v
+	}
+	if sum != rounds*keys {
+		t.Errorf("all cuts together hold %v messages, want %d", sum, rounds*keys)
+	}
+}
+
+func TestSteadyIngestAllocatesNothing(t *testing.T) {
+	table := NewTable(config())
+	table.Advance(second)
+	var datagram []byte
+	for k := range 24 {
+		kind := []string{"c", "g", "ms", "h", "d"}[k%5]
+		datagram = fmt.Appendf(datagram, "service.requests.%d:%d:%d|%s|@0.5|#env:prod,region:eu\n", k, k, 2*k, kind)
+	}
+	table.AddDatagram(datagram, false)
+	if n := testing.AllocsPerRun(100, func() { table.AddDatagram(datagram, false) }); n != 0 {
+		t.Errorf("a datagram of known messages allocates %v times, want 0", n)
+	}
+}
+
+// bytesPerKey bounds what one contextKey with about 60 bytes of text costs:
+// its text twice (as sent, and as known), a key, an alias, their index slots,
+// and a cell.
+const bytesPerKey = 280
+
+func TestMemoryPerKey(t *testing.T) {
+	table := NewTable(config())
+	table.Advance(second)
+	const n = 100_000
+	for k := range n {
+		table.AddDatagram(fmt.Appendf(nil, "service.requests.%06d:1|c|#env:prod,region:eu-west-3,az:b", k), false)
+	}
+	if table.Keys() != n {
+		t.Fatalf("%d contextKeys, want %d", table.Keys(), n)
+	}
+	cells := int64(len(table.open.cells)) * chunkLen * 16
+	got := float64(table.Memory()+cells) / n
+	t.Logf("%.0f bytes per contextKey", got)
+	if got > bytesPerKey {
+		t.Errorf("a contextKey takes %.0f bytes, want at most %d", got, bytesPerKey)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	if err := Default().Validate(); err != nil {
+		t.Errorf("the default is invalid: %v", err)
+	}
+	for _, c := range []Config{{}, {Interval: time.Second}, {Interval: time.Second, MaxKeys: 1}} {
+		if c.Validate() == nil {
+			t.Errorf("%+v is taken for valid", c)
+		}
+	}
+}
+
+func BenchmarkAddDatagram(b *testing.B) {
+	for _, keys := range []int{1_000, 100_000, 1_000_000} {
+		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
+			rng := rand.New(rand.NewPCG(1, 1))
+			var datagrams [][]byte
+			lines := 0
+			order := rng.Perm(keys)
+			for len(order) > 0 {
+				var d []byte
+				for len(order) > 0 && len(d) < 1360 {
+					d = fmt.Appendf(d, "requests.%06d:1|c|#env:prod,svc:web-%d,az:b,host:%05d\n", order[0], order[0]%9, order[0]%777)
+					order = order[1:]
+					lines++
+				}
+				datagrams = append(datagrams, d)
+			}
+			table := NewTable(config())
+			table.Advance(second)
+			for _, d := range datagrams {
+				table.AddDatagram(d, false)
+			}
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				table.AddDatagram(datagrams[n%len(datagrams)], false)
+				n++
+			}
+			perDatagram := float64(lines) / float64(len(datagrams))
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/perDatagram, "ns/msg")
+		})
+	}
+}
+
+func BenchmarkCut(b *testing.B) {
+	for _, copying := range []bool{false, true} {
+		b.Run(fmt.Sprintf("copy=%v", copying), func(b *testing.B) {
+			table := NewTable(config())
+			table.Advance(second)
+			for k := range 1_000_000 {
+				table.AddDatagram(fmt.Appendf(nil, "requests.%06d:1|c|#env:prod,svc:web,az:b", k), false)
+			}
+			b.ResetTimer()
+			for b.Loop() {
+				if copying {
+					table.CutCopy(false)
+				} else {
+					table.Cut(false)
+				}
+			}
+		})
+	}
+}
+
+func TestSketch(t *testing.T) {
+	// Keys of the agent's own sketch for the values 5, 6 and 7.
+	for v, want := range map[float64]int{5: 1442, 6: 1454, 7: 1464, -5: -1442, 0: 0, 1e-10: 0} {
+		if got := binOf(v); got != want {
+			t.Errorf("binOf(%v) = %d, want %d", v, got, want)
+		}
+	}
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, n := range []int{1, 2, 10, 1000} {
+		var s sketch
+		values := make([]float64, n)
+		for i := range values {
+			values[i] = math.Exp(rng.NormFloat64()*3) * float64(1-2*rng.IntN(2))
+			s.insert(values[i], 1)
+		}
+		slices.Sort(values)
+		for _, q := range []float64{0, .25, .5, .95, 1} {
+			want := values[int(q*float64(n-1))]
+			if got := s.quantile(q); math.Abs(got-want) > math.Abs(want)/128 {
+				t.Errorf("n=%d: quantile %v = %v, want %v within 1/128", n, q, got, want)
+			}
+		}
+		if s.min != values[0] || s.max != values[n-1] || s.count != float64(n) {
+			t.Errorf("n=%d: min %v max %v count %v, want exactly %v %v %d", n, s.min, s.max, s.count, values[0], values[n-1], n)
+		}
+		s.reset()
+		s.insert(1, 1)
+		if s.quantile(.5) != 1 || s.count != 1 {
+			t.Errorf("a sketch that was reset remembers: %+v", s)
+		}
+	}
+}

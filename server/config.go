@@ -1,0 +1,126 @@
+// Package server is the reference DogStatsD server: sockets in, series out.
+//
+// It has two independent switches. The reader is coupled (read, aggregate, read
+// again on one goroutine) or decoupled (a reader fills a bounded queue, a
+// processor empties it). The flush is sync (ingest waits for all of it),
+// async-copy (ingest waits for a copy of the contextKeys) or async (ingest
+// waits for a cut, which takes no longer for a million contextKeys than for
+// one). All six combinations run the same code: a lane per socket, whose ingest
+// goroutine owns a table.
+//
+// Every stage is bounded: the queue by QueueSize x BufferSize bytes, the table
+// by its limits, an upload by its threshold, and flushes that fall behind by
+// leaving closed buckets in the table, one per interval.
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"floodgate/server/aggregate"
+	"floodgate/server/forward"
+)
+
+// Reader says how reading and aggregating share goroutines.
+type Reader string
+
+// The readers.
+const (
+	Coupled   Reader = "coupled"
+	Decoupled Reader = "decoupled"
+)
+
+// Flush says what ingest waits for when buckets are flushed.
+type Flush string
+
+// The flushes.
+const (
+	Sync      Flush = "sync"
+	AsyncCopy Flush = "async-copy"
+	Async     Flush = "async"
+)
+
+// Config sets up a Server.
+type Config struct {
+	// Listen are the sockets: udp://127.0.0.1:8125, unixgram:///path/to.sock.
+	Listen []string
+	Reader Reader
+	Flush  Flush
+	// QueueSize is the number of datagrams that a decoupled reader may be ahead
+	// of its processor; BufferSize the longest datagram in bytes. Their product
+	// is the memory of the queue.
+	QueueSize  int
+	BufferSize int
+	// ReceiveBuffer is the kernel's buffer of each socket in bytes (SO_RCVBUF);
+	// 0 leaves the system's default.
+	ReceiveBuffer int
+	Aggregate     aggregate.Config
+	Forward       forward.Config
+	// Grace is how long a stop may take: draining, the last flush, its upload.
+	Grace time.Duration
+}
+
+// Default returns the defaults: decoupled, async, a queue of 1024 datagrams of
+// 8192 bytes, buckets of 10 s, UDP on port 8125 of the loopback.
+func Default() Config {
+	return Config{
+		Listen:     []string{"udp://127.0.0.1:8125"},
+		Reader:     Decoupled,
+		Flush:      Async,
+		QueueSize:  1024,
+		BufferSize: 8192,
+		Aggregate:  aggregate.Default(),
+		Forward:    forward.Default(),
+		Grace:      10 * time.Second,
+	}
+}
+
+// Validate names every value that cannot be, one error each, joined.
+func (c Config) Validate() error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if len(c.Listen) == 0 {
+		fault("no socket to listen on: want at least one URL such as udp://127.0.0.1:8125")
+	}
+	for _, l := range c.Listen {
+		if _, _, err := splitListen(l); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	if c.Reader != Coupled && c.Reader != Decoupled {
+		fault("reader is %q, want coupled or decoupled", c.Reader)
+	}
+	if c.Flush != Sync && c.Flush != AsyncCopy && c.Flush != Async {
+		fault("flush is %q, want sync, async-copy or async", c.Flush)
+	}
+	if c.QueueSize < 1 || c.QueueSize > 1<<20 {
+		fault("queue size is %d datagrams, want 1 to 1048576", c.QueueSize)
+	}
+	if c.BufferSize < 64 || c.BufferSize > 65536 {
+		fault("buffer size is %d bytes, want 64 to 65536", c.BufferSize)
+	}
+	if c.ReceiveBuffer < 0 {
+		fault("receive buffer is %d bytes, want 0 or more", c.ReceiveBuffer)
+	}
+	if c.Grace <= 0 {
+		fault("grace is %v, want more than 0", c.Grace)
+	}
+	faults = append(faults, c.Aggregate.Validate(), c.Forward.Validate())
+	return errors.Join(faults...)
+}
+
+// splitListen returns the network and address of a listen URL.
+func splitListen(text string) (network, address string, err error) {
+	u, err := url.Parse(text)
+	if err == nil {
+		switch {
+		case u.Scheme == "udp" && u.Port() != "" && u.Path == "":
+			return "udp", u.Host, nil
+		case u.Scheme == "unixgram" && u.Host == "" && u.Path != "":
+			return "unixgram", u.Path, nil
+		}
+	}
+	return "", "", fmt.Errorf("cannot listen on %q: want udp://HOST:PORT or unixgram:///PATH", text)
+}

@@ -1,0 +1,250 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"floodgate/server/aggregate"
+	"floodgate/server/forward"
+)
+
+// lane is one socket with everything behind it: reader, queue, table, flush.
+// Its ingest goroutine, the reader when coupled and the processor when
+// decoupled, owns the table.
+type lane struct {
+	config  *Config
+	socket  *socket
+	queue   *queue // nil when coupled
+	table   *aggregate.Table
+	forward *forward.Forwarder
+	cuts    chan *aggregate.Cut // to the flusher; nil when flush is sync
+	stats   laneStats
+	// upload outlives the context that stops the lane: what was accepted is
+	// still sent, within the grace.
+	upload    context.Context
+	nextFlush time.Time
+}
+
+func newLane(config *Config, listenURL string) (*lane, error) {
+	l := &lane{config: config, table: aggregate.NewTable(config.Aggregate)}
+	var err error
+	if l.forward, err = forward.New(config.Forward); err != nil {
+		return nil, err
+	}
+	if config.Reader == Decoupled {
+		l.queue = newQueue(config.QueueSize, config.BufferSize)
+	}
+	if config.Flush != Sync {
+		l.cuts = make(chan *aggregate.Cut, 1)
+	}
+	l.stats.init()
+	l.socket, err = listen(listenURL, config.ReceiveBuffer)
+	return l, err
+}
+
+// run serves until ctx ends, then stops in order: the reader first, then what
+// the kernel still holds, the queue, the last cut, its upload. upload bounds
+// the uploads.
+func (l *lane) run(ctx, upload context.Context) error {
+	l.upload = upload
+	release := context.AfterFunc(ctx, l.socket.stop)
+	defer release()
+	defer l.forward.Close()
+
+	var flusher sync.WaitGroup
+	if l.cuts != nil {
+		flusher.Go(func() {
+			for cut := range l.cuts {
+				l.send(cut)
+			}
+		})
+	}
+	l.nextFlush = l.flushAfter(time.Now())
+	var err error
+	if l.queue == nil {
+		err = l.readCoupled(ctx)
+	} else {
+		var reader sync.WaitGroup
+		reader.Go(func() { err = l.readDecoupled(ctx) })
+		l.process()
+		reader.Wait()
+	}
+	l.flush(time.Now(), true)
+	if l.cuts != nil {
+		close(l.cuts)
+		flusher.Wait()
+	}
+	return errors.Join(err, l.socket.close())
+}
+
+// readCoupled reads and aggregates in turn.
+func (l *lane) readCoupled(ctx context.Context) error {
+	slots := newSlots(readBatch, l.config.BufferSize)
+	for {
+		n, err := l.socket.receive(slots, l.nextFlush)
+		now := time.Now()
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return l.readError(err)
+		}
+		l.stats.read(slots[:n])
+		l.ingest(slots[:n], now)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	for l.upload.Err() == nil {
+		n, err := l.socket.drain(slots)
+		if n == 0 || err != nil {
+			return l.readError(err)
+		}
+		l.stats.read(slots[:n])
+		l.ingest(slots[:n], time.Now())
+	}
+	return nil
+}
+
+// readDecoupled moves datagrams from the socket to the queue. It never waits
+// for the processor while it runs: what finds no room is dropped and counted.
+func (l *lane) readDecoupled(ctx context.Context) error {
+	defer l.queue.close()
+	overflow := newSlots(readBatch, l.config.BufferSize)
+	for ctx.Err() == nil {
+		slots := l.queue.free(readBatch)
+		full := len(slots) == 0
+		if full {
+			slots = overflow
+		}
+		n, err := l.socket.receive(slots, time.Time{})
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+		if err != nil {
+			return l.readError(err)
+		}
+		l.stats.read(slots[:n])
+		if full {
+			l.stats.queueFull(slots[:n])
+			continue
+		}
+		l.queue.publish(n)
+	}
+	// Nobody is pressed for time now, so the reader waits for room.
+	pause := time.NewTicker(time.Millisecond)
+	defer pause.Stop()
+	for l.upload.Err() == nil {
+		slots := l.queue.free(readBatch)
+		if len(slots) == 0 {
+			<-pause.C
+			continue
+		}
+		n, err := l.socket.drain(slots)
+		if n == 0 || err != nil {
+			return l.readError(err)
+		}
+		l.stats.read(slots[:n])
+		l.queue.publish(n)
+	}
+	return nil
+}
+
+// process aggregates what the reader queued, until the queue is closed and
+// empty.
+func (l *lane) process() {
+	timer := time.NewTimer(time.Until(l.nextFlush))
+	defer timer.Stop()
+	for {
+		slots := l.queue.filled(readBatch)
+		if len(slots) > 0 {
+			l.ingest(slots, time.Now())
+			l.queue.release(len(slots))
+			continue
+		}
+		if l.queue.closed.Load() {
+			if l.queue.length() == 0 {
+				return
+			}
+			continue
+		}
+		if !l.queue.idle() {
+			continue
+		}
+		timer.Reset(time.Until(l.nextFlush))
+		select {
+		case <-l.queue.bell:
+		case now := <-timer.C:
+			l.ingest(nil, now)
+		}
+		l.queue.waiting.Store(false)
+	}
+}
+
+// ingest aggregates a batch that was read by now, flushing first when it is
+// time: a flush stands between batches, never inside one.
+func (l *lane) ingest(slots []slot, now time.Time) {
+	if !now.Before(l.nextFlush) {
+		l.flush(now, false)
+		l.nextFlush = l.flushAfter(now)
+	}
+	if len(slots) > 0 {
+		l.table.Advance(now.UnixNano())
+		for i := range slots {
+			l.table.AddDatagram(slots[i].datagram(), slots[i].truncated)
+		}
+	}
+	l.stats.publish(l.table)
+}
+
+// flushAfter is the first end of a bucket after now.
+func (l *lane) flushAfter(now time.Time) time.Time {
+	return now.Truncate(l.config.Aggregate.Interval).Add(l.config.Aggregate.Interval)
+}
+
+// flush cuts the closed buckets off and sends them: here and now when sync,
+// behind when not. The time it takes is what ingest stands still. With final
+// the open bucket goes too.
+func (l *lane) flush(now time.Time, final bool) {
+	start := time.Now()
+	l.table.Advance(now.UnixNano())
+	switch {
+	case l.config.Flush == Sync:
+		l.send(l.table.Cut(final))
+	case !final && len(l.cuts) == cap(l.cuts):
+		// The flusher is still busy with an earlier cut, and another waits. The
+		// buckets stay in the table until the next time.
+		l.stats.postponed.Add(1)
+	case l.config.Flush == AsyncCopy:
+		l.cuts <- l.table.CutCopy(final)
+	default:
+		l.cuts <- l.table.Cut(final)
+	}
+	if !final {
+		l.stats.stalled(time.Since(start))
+	}
+	l.stats.publish(l.table)
+}
+
+// send encodes and uploads a cut.
+func (l *lane) send(cut *aggregate.Cut) {
+	if cut.Empty() {
+		return
+	}
+	l.stats.flushes.Add(1)
+	if err := l.forward.Flush(l.upload, cut); err != nil && !errors.Is(err, forward.ErrUpload) {
+		// Encoding fails only by a fault of this program. The messages of the cut
+		// are lost, and the ledger shows them as neither uploaded nor failed.
+		slog.Error("flush failed", "err", err)
+	}
+}
+
+func (l *lane) readError(err error) error {
+	if err == nil || errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return fmt.Errorf("cannot read from the socket: %w", err)
+}

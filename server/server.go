@@ -1,0 +1,89 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Server is the reference server. New binds its sockets, Run serves.
+type Server struct {
+	config Config
+	lanes  []*lane
+}
+
+// New binds the sockets and returns the server; it starts nothing. The sockets
+// are closed by Run.
+func New(config Config) (*Server, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{config: config}
+	for _, listenURL := range config.Listen {
+		l, err := newLane(&s.config, listenURL)
+		if err != nil {
+			for _, l := range s.lanes {
+				l.socket.close()
+			}
+			return nil, err
+		}
+		s.lanes = append(s.lanes, l)
+	}
+	return s, nil
+}
+
+// Addrs returns where the server listens, in the order of Config.Listen: the
+// way to learn a port that was asked for as 0.
+func (s *Server) Addrs() []net.Addr {
+	var addrs []net.Addr
+	for _, l := range s.lanes {
+		addrs = append(addrs, l.socket.conn.LocalAddr())
+	}
+	return addrs
+}
+
+// Run serves until ctx ends or a socket fails, then stops within the grace:
+// every goroutine has ended when it returns, and everything accepted is
+// uploaded or counted.
+func (s *Server) Run(ctx context.Context) error {
+	serve, stop := context.WithCancel(ctx)
+	defer stop()
+	// Uploads go on after ctx has ended, for the time of the grace.
+	upload, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
+	context.AfterFunc(serve, func() {
+		timer := time.AfterFunc(s.config.Grace, giveUp)
+		context.AfterFunc(upload, func() { timer.Stop() })
+	})
+
+	var wg sync.WaitGroup
+	failures := make([]error, len(s.lanes))
+	for i, l := range s.lanes {
+		wg.Go(func() {
+			if failures[i] = l.run(serve, upload); failures[i] != nil {
+				stop() // one lane less is not what was asked for
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(failures...)
+}
+
+// Handler serves the statistics: /stats as JSON, /metrics in Prometheus' text
+// format. Anything else is not found.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(s.Statistics())
+	})
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+		s.Statistics().WritePrometheus(w)
+	})
+	return mux
+}

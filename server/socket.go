@@ -1,0 +1,119 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// datagramConn is what UDP and unixgram connections have in common here.
+type datagramConn interface {
+	net.PacketConn
+	SyscallConn() (syscall.RawConn, error)
+	SetReadBuffer(bytes int) error
+}
+
+// socket receives datagrams in batches. receive and drain belong to one
+// goroutine; stop may be called from any.
+type socket struct {
+	conn    datagramConn
+	path    string // of a unix socket, removed at close
+	batches batchReceiver
+
+	mu       sync.Mutex
+	stopped  bool
+	deadline time.Time
+}
+
+// readBatch is the most datagrams taken from a socket at once.
+const readBatch = 64
+
+// listen opens the socket of a listen URL.
+func listen(text string, receiveBuffer int) (*socket, error) {
+	network, address, err := splitListen(text)
+	if err != nil {
+		return nil, err
+	}
+	s := &socket{}
+	if network == "unixgram" {
+		s.path = address
+		s.conn, err = listenUnixgram(address)
+	} else {
+		s.conn, err = listenUDP(address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w", text, err)
+	}
+	if receiveBuffer > 0 {
+		if err := s.conn.SetReadBuffer(receiveBuffer); err != nil {
+			s.close()
+			return nil, fmt.Errorf("cannot set the receive buffer of %s to %d bytes: %w", text, receiveBuffer, err)
+		}
+	}
+	if err := s.batches.open(s.conn); err != nil {
+		s.close()
+		return nil, fmt.Errorf("cannot read from %s: %w", text, err)
+	}
+	return s, nil
+}
+
+func listenUDP(address string) (datagramConn, error) {
+	addr, err := net.ResolveUDPAddr("udp", address)
+	if err != nil {
+		return nil, err
+	}
+	return net.ListenUDP("udp", addr)
+}
+
+func listenUnixgram(path string) (datagramConn, error) {
+	// A socket that an earlier server left behind would make the bind fail. Any
+	// other kind of file is somebody's and stays.
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSocket != 0 {
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	}
+	return net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+}
+
+// receive waits until at least one datagram is there and reads as many as are,
+// up to len(slots). It returns os.ErrDeadlineExceeded at the deadline or after
+// stop. A zero deadline is none.
+func (s *socket) receive(slots []slot, deadline time.Time) (int, error) {
+	if !deadline.Equal(s.deadline) {
+		s.mu.Lock()
+		if !s.stopped {
+			s.conn.SetReadDeadline(deadline)
+		}
+		s.mu.Unlock()
+		s.deadline = deadline
+	}
+	return s.batches.receive(slots)
+}
+
+// drain reads what the kernel still holds, without waiting. It returns 0 when
+// that is nothing.
+func (s *socket) drain(slots []slot) (int, error) { return s.batches.drain(slots) }
+
+// stop makes receive return, now and ever after.
+func (s *socket) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	s.conn.SetReadDeadline(time.Unix(1, 0))
+}
+
+func (s *socket) close() error {
+	err := s.conn.Close()
+	if s.path != "" {
+		if rm := os.Remove(s.path); rm != nil && !errors.Is(rm, fs.ErrNotExist) && err == nil {
+			err = rm
+		}
+	}
+	return err
+}

@@ -1,0 +1,208 @@
+package server
+
+import (
+	"encoding/base64"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"floodgate/internal/dogstatsd"
+	"floodgate/server/aggregate"
+)
+
+// laneStats is what a lane counts. The ingest goroutine publishes once per
+// batch; anybody may read.
+type laneStats struct {
+	datagrams, bytes      atomic.Int64 // read from the socket
+	queueDropped          atomic.Int64 // messages
+	queueDroppedDatagrams atomic.Int64
+	received, aggregated  atomic.Int64
+	truncated, rejected   atomic.Int64
+	faults                [dogstatsd.Faults]atomic.Int64
+	keys, keyBytes        atomic.Int64
+	flushes, postponed    atomic.Int64
+	published             aggregate.Counts // of the ingest goroutine: what the atomics hold
+	stallMu               sync.Mutex       // taken once per flush
+	stall                 *hdrhistogram.Histogram
+	stallTotal            time.Duration
+}
+
+// stallRange is the longest flush stall the histogram holds; longer ones are
+// recorded as this.
+const stallRange = 10 * time.Minute
+
+func (s *laneStats) init() {
+	s.stall = hdrhistogram.New(1, int64(stallRange), 3)
+}
+
+// read counts a batch that came from the socket.
+func (s *laneStats) read(slots []slot) {
+	if len(slots) == 0 {
+		return
+	}
+	var bytes int64
+	for i := range slots {
+		bytes += int64(slots[i].n)
+	}
+	s.datagrams.Add(int64(len(slots)))
+	s.bytes.Add(bytes)
+}
+
+// queueFull counts a batch that found no room in the queue, by its messages.
+func (s *laneStats) queueFull(slots []slot) {
+	var messages int64
+	for i := range slots {
+		messages += dogstatsd.CountMessages(slots[i].datagram())
+	}
+	s.queueDroppedDatagrams.Add(int64(len(slots)))
+	s.queueDropped.Add(messages)
+}
+
+func (s *laneStats) stalled(d time.Duration) {
+	s.stallMu.Lock()
+	defer s.stallMu.Unlock()
+	s.stall.RecordValue(int64(min(d, stallRange)))
+	s.stallTotal += d
+}
+
+// publish makes the table's counts visible. Most batches change two of them,
+// and a store that others watch costs more than a comparison.
+func (s *laneStats) publish(t *aggregate.Table) {
+	c, p := &t.Counts, &s.published
+	if c.Received == p.Received {
+		return
+	}
+	s.received.Store(c.Received)
+	s.aggregated.Store(c.Aggregated)
+	if c.Received-c.Aggregated != p.Received-p.Aggregated {
+		s.truncated.Store(c.Truncated)
+		s.rejected.Store(c.Rejected)
+		for i := range c.Faults {
+			s.faults[i].Store(c.Faults[i])
+		}
+	}
+	s.keys.Store(int64(t.Keys()))
+	*p = *c
+}
+
+// Statistics is what the server tells about itself: every stage of the ledger,
+// in messages unless the name says otherwise. Counters are cumulative.
+//
+//	received = aggregated + queue_dropped + malformed + truncated + rejected + shutdown_dropped
+//	aggregated = uploaded + upload_failed + pending
+type Statistics struct {
+	Reader Reader `json:"reader"`
+	Flush  Flush  `json:"flush"`
+
+	Datagrams       int64            `json:"datagrams"` // read from the sockets
+	Bytes           int64            `json:"bytes"`
+	Received        int64            `json:"received"`
+	QueueDropped    int64            `json:"queue_dropped"`
+	Malformed       int64            `json:"malformed"`
+	MalformedBy     map[string]int64 `json:"malformed_by_cause"`
+	Truncated       int64            `json:"truncated"`
+	Rejected        int64            `json:"rejected"`
+	ShutdownDropped int64            `json:"shutdown_dropped"`
+	Aggregated      int64            `json:"aggregated"`
+	Uploaded        int64            `json:"uploaded"` // acknowledged by the intake
+	UploadFailed    int64            `json:"upload_failed"`
+	Pending         int64            `json:"pending"` // aggregated, not yet uploaded
+
+	QueueLength int64 `json:"queue_length"` // datagrams
+	QueuePeak   int64 `json:"queue_peak"`   // datagrams
+	ContextKeys int64 `json:"context_keys"`
+
+	Flushes          int64   `json:"flushes"`
+	FlushesPostponed int64   `json:"flushes_postponed"` // an earlier one was still running
+	Batches          int64   `json:"batches"`
+	BatchesFailed    int64   `json:"batches_failed"`
+	Retries          int64   `json:"retries"`
+	UploadBytes      int64   `json:"upload_bytes"`
+	FlushStallMax    float64 `json:"flush_stall_max_seconds"`
+	FlushStallTotal  float64 `json:"flush_stall_total_seconds"`
+	// FlushStallHistogram is an HdrHistogram, V2, base64, in nanoseconds.
+	FlushStallHistogram string `json:"flush_stall_histogram,omitempty"`
+}
+
+// Statistics sums over the lanes. It may be called at any time, also after Run.
+// While messages are on their way the stages are read one after the other, so
+// that the equations hold only once the server is quiet.
+func (s *Server) Statistics() Statistics {
+	st := Statistics{Reader: s.config.Reader, Flush: s.config.Flush, MalformedBy: map[string]int64{}}
+	stalls := hdrhistogram.New(1, int64(stallRange), 3)
+	var total time.Duration
+	for _, l := range s.lanes {
+		dropped := l.stats.queueDropped.Load()
+		st.Datagrams += l.stats.datagrams.Load()
+		st.Bytes += l.stats.bytes.Load()
+		st.Received += l.stats.received.Load() + dropped
+		st.QueueDropped += dropped
+		for i := 1; i < dogstatsd.Faults; i++ {
+			if n := l.stats.faults[i].Load(); n > 0 {
+				st.Malformed += n
+				st.MalformedBy[dogstatsd.Fault(i).String()] += n
+			}
+		}
+		st.Truncated += l.stats.truncated.Load()
+		st.Rejected += l.stats.rejected.Load()
+		st.Aggregated += l.stats.aggregated.Load()
+		st.ContextKeys += l.stats.keys.Load()
+		st.Flushes += l.stats.flushes.Load()
+		st.FlushesPostponed += l.stats.postponed.Load()
+		c := &l.forward.Counters
+		st.Uploaded += c.Uploaded.Load()
+		st.UploadFailed += c.UploadFailed.Load()
+		st.Batches += c.Batches.Load()
+		st.BatchesFailed += c.BatchesFailed.Load()
+		st.Retries += c.Retries.Load()
+		st.UploadBytes += c.Bytes.Load()
+		if l.queue != nil {
+			st.QueueLength += l.queue.length()
+			st.QueuePeak += l.queue.peak.Load()
+		}
+		l.stats.stallMu.Lock()
+		stalls.Merge(l.stats.stall)
+		total += l.stats.stallTotal
+		l.stats.stallMu.Unlock()
+	}
+	st.Pending = st.Aggregated - st.Uploaded - st.UploadFailed
+	st.FlushStallTotal = total.Seconds()
+	if stalls.TotalCount() > 0 {
+		st.FlushStallMax = time.Duration(stalls.Max()).Seconds()
+		if encoded, err := stalls.EncodeV2(); err == nil {
+			st.FlushStallHistogram = base64.StdEncoding.EncodeToString(encoded)
+		}
+	}
+	return st
+}
+
+// WritePrometheus writes the statistics in Prometheus' text format.
+func (st Statistics) WritePrometheus(w io.Writer) error {
+	var err error
+	metric := func(name, typ, help string, value float64) {
+		if err == nil {
+			_, err = fmt.Fprintf(w, "# HELP refserver_%[1]s %[3]s\n# TYPE refserver_%[1]s %[2]s\nrefserver_%[1]s %[4]v\n", name, typ, help, value)
+		}
+	}
+	metric("datagrams_total", "counter", "Datagrams read from the sockets.", float64(st.Datagrams))
+	metric("bytes_total", "counter", "Bytes read from the sockets.", float64(st.Bytes))
+	metric("received_total", "counter", "Messages read.", float64(st.Received))
+	metric("queue_dropped_total", "counter", "Messages that found no room in the queue.", float64(st.QueueDropped))
+	metric("malformed_total", "counter", "Lines that were no message.", float64(st.Malformed))
+	metric("truncated_total", "counter", "Lines cut by a datagram longer than the buffer.", float64(st.Truncated))
+	metric("rejected_total", "counter", "Messages over a limit.", float64(st.Rejected))
+	metric("shutdown_dropped_total", "counter", "Messages still queued when the server stopped.", float64(st.ShutdownDropped))
+	metric("aggregated_total", "counter", "Messages merged into a bucket.", float64(st.Aggregated))
+	metric("uploaded_total", "counter", "Messages that the intake acknowledged.", float64(st.Uploaded))
+	metric("upload_failed_total", "counter", "Messages in batches that were given up.", float64(st.UploadFailed))
+	metric("queue_length", "gauge", "Datagrams in the queue.", float64(st.QueueLength))
+	metric("context_keys", "gauge", "ContextKeys held.", float64(st.ContextKeys))
+	metric("flushes_total", "counter", "Flushes.", float64(st.Flushes))
+	metric("flush_stall_max_seconds", "gauge", "Longest time that ingest stood still for a flush.", st.FlushStallMax)
+	metric("flush_stall_seconds_total", "counter", "All the time that ingest stood still for flushes.", st.FlushStallTotal)
+	return err
+}
