@@ -46,7 +46,8 @@ type Options struct {
 type Interval struct {
 	Estimate, Low, High float64
 	// Level is the confidence reached; for exact discrete intervals it is at
-	// least the one asked for.
+	// least the one asked for. It is 0 where there is no interval (too few
+	// pairs): then Low and High repeat the estimate.
 	Level float64
 }
 
@@ -64,23 +65,32 @@ type Comparison struct {
 	Goal     scenarios.Measure
 	Erratic  bool // declared in the scenario
 
-	Pairs   []Pair // the complete, valid pairs that were judged
+	Pairs   []Pair // the complete, valid pairs, by replicate
 	Planned int    // pairs that were asked for
-	Repeats int    // invalid attempts that were repeated
+	Repeats int    // pairs that were repeated because an attempt was invalid, once for each time
 
 	Delta  Interval // mean of the paired log ratios, Student: Δ mean %
 	Robust Interval // Hodges–Lehmann with the exact signed-rank interval; Level 0 when n is too small for it
 
-	P         float64 // one-sided, of H0: the change for the worse is at most the tolerance
-	PAdjusted float64 // Holm over the scenarios of the run
-	PRandom   float64 // two-sided sign-flip randomisation p of H0: no change
+	// P is one-sided, of H0: no change for the worse (Student's test on the log
+	// ratios). That the change reaches the tolerance is asked of the mark, not
+	// of P. It is 1 for fewer than two pairs, and Student's limit, 0 or 1, where
+	// all pairs show the same change.
+	P float64
+	// PAdjusted is P after Holm over the scenarios of the run. Comparisons
+	// declared erratic are outside the family, because they can never decide;
+	// those and comparisons without a verdict have 1.
+	PAdjusted float64
+	// PRandom is the two-sided sign-flip randomisation p of H0: no change;
+	// 1 without pairs.
+	PRandom float64
 
 	Spread            float64 // standard deviation of the paired log ratios
-	MinimumDetectable float64 // relative change found with 90 % power by this many pairs
-	PairsNeeded       int     // pairs that would settle an inconclusive comparison; 0 when settled or unknown
+	MinimumDetectable float64 // relative change found with 90 % power by this many pairs; 0 when unknown, and for a spread of 0
+	PairsNeeded       int     // pairs in all that would settle an inconclusive comparison if nothing changed; 0 when settled or unknown
 
 	Mark     Mark
-	Reason   string // why this mark, in one sentence
+	Reason   string // why this mark, in one sentence without a full stop
 	Warnings []string
 }
 
@@ -96,8 +106,9 @@ type CheckResult struct {
 	// Observed is the worst value seen; meaningless when Missing == Total.
 	Observed float64
 	OK       bool // every replicate kept the bound and none was missing
-	// BaselinePassed and BaselineTotal are the same check on the baseline, for
-	// information: a limit broken before the change is not news. Zero without one.
+	// BaselinePassed and BaselineTotal are the same check on the replicates of
+	// the baseline that have the measure, for information: a limit broken before
+	// the change is not news. Zero without any.
 	BaselinePassed, BaselineTotal int
 	BaselineObserved              float64
 }

@@ -31,16 +31,17 @@ var Measures = []Measure{
 	{"cpu_per_message", Seconds, "lower", "CPU time of the target per message delivered, from the first due message until the target ended"},
 	{"cpu_seconds", Seconds, "lower", "CPU time of the target over the same stretch"},
 	{"cpu_millicores", Millicores, "lower", "average CPU use of the target while measuring and draining"},
-	{"rss_peak", Bytes, "lower", "highest resident memory of the target, from ready until it ended"},
-	{"pss_peak", Bytes, "lower", "highest proportional memory of the target"},
+	{"rss_peak", Bytes, "lower", "highest resident memory of the target since it was started"},
+	{"pss_drained", Bytes, "lower", "proportional memory of the target when everything had arrived"},
 	{"lost_messages", Messages, "lower", "messages sent whose effect did not arrive at the intake"},
 	{"lost_fraction", Ratio, "lower", "the same as a share of the messages sent"},
+	{"wrong_values", Count, "lower", "contextKeys whose series showed a wrong value; measured when nothing was lost"},
 	{"delivered_messages", Messages, "higher", "messages whose effect arrived at the intake"},
 	{"kernel_queue_peak", Bytes, "lower", "fullest reading of the target's socket buffer"},
 	{"queue_length_peak", Datagrams, "lower", "longest queue inside the target"},
 	{"flush_stall_max", Seconds, "lower", "longest time that ingest stood still for a flush"},
 	{"flush_stall_total", Seconds, "lower", "all the time that ingest stood still for flushes"},
-	{"drain_time", Seconds, "lower", "from the last message due until everything had arrived"},
+	{"drain_time", Seconds, "lower", "from the end of the load until the last upload had arrived"},
 	{"lateness_p99", Seconds, "lower", "how late the generator was, 99th percentile"},
 	{"lateness_max", Seconds, "lower", "how late the generator was at worst"},
 	{"intake_bytes", Bytes, "lower", "compressed bytes that the intake took"},
@@ -56,4 +57,14 @@ func LookUp(name string) (Measure, bool) {
 		}
 	}
 	return Measure{}, false
+}
+
+// needsMessages reports whether the measure has a value only where messages
+// were sent.
+func (m Measure) needsMessages() bool {
+	switch m.Name {
+	case "cpu_per_message", "lost_messages", "lost_fraction", "delivered_messages", "drain_time", "lateness_p99", "lateness_max":
+		return true
+	}
+	return false
 }

@@ -141,7 +141,8 @@ func (c Check) Holds(value float64) bool {
 	return value == c.Bound
 }
 
-// String is the check as people write it: "rss_peak <= 64MiB".
+// String is the check as people write it: "rss_peak <= 64MiB". The bound is
+// exact, so that the text can be read back as a check.
 func (c Check) String() string {
-	return c.Measure.Name + " " + c.Op + " " + Format(c.Bound, c.Measure.Unit)
+	return c.Measure.Name + " " + c.Op + " " + FormatExact(c.Bound, c.Measure.Unit)
 }

@@ -28,7 +28,7 @@ type laneStats struct {
 	published             aggregate.Counts // of the ingest goroutine: what the atomics hold
 	stallMu               sync.Mutex       // taken once per flush
 	stall                 *hdrhistogram.Histogram
-	stallTotal            time.Duration
+	stallMax, stallTotal  time.Duration
 }
 
 // stallRange is the longest flush stall the histogram holds; longer ones are
@@ -66,6 +66,7 @@ func (s *laneStats) stalled(d time.Duration) {
 	s.stallMu.Lock()
 	defer s.stallMu.Unlock()
 	s.stall.RecordValue(int64(min(d, stallRange)))
+	s.stallMax = max(s.stallMax, d)
 	s.stallTotal += d
 }
 
@@ -124,7 +125,8 @@ type Statistics struct {
 	UploadBytes      int64   `json:"upload_bytes"`
 	FlushStallMax    float64 `json:"flush_stall_max_seconds"`
 	FlushStallTotal  float64 `json:"flush_stall_total_seconds"`
-	// FlushStallHistogram is an HdrHistogram, V2, base64, in nanoseconds.
+	// FlushStallHistogram is an HdrHistogram, V2, base64, in nanoseconds; only in
+	// the final statistics.
 	FlushStallHistogram string `json:"flush_stall_histogram,omitempty"`
 }
 
@@ -133,8 +135,7 @@ type Statistics struct {
 // that the equations hold only once the server is quiet.
 func (s *Server) Statistics() Statistics {
 	st := Statistics{Reader: s.config.Reader, Flush: s.config.Flush, MalformedBy: map[string]int64{}}
-	stalls := hdrhistogram.New(1, int64(stallRange), 3)
-	var total time.Duration
+	var longest, total time.Duration
 	for _, l := range s.lanes {
 		dropped := l.stats.queueDropped.Load()
 		st.Datagrams += l.stats.datagrams.Load()
@@ -165,19 +166,28 @@ func (s *Server) Statistics() Statistics {
 			st.QueuePeak += l.queue.peak.Load()
 		}
 		l.stats.stallMu.Lock()
-		stalls.Merge(l.stats.stall)
+		longest = max(longest, l.stats.stallMax)
 		total += l.stats.stallTotal
 		l.stats.stallMu.Unlock()
 	}
 	st.Pending = st.Aggregated - st.Uploaded - st.UploadFailed
-	st.FlushStallTotal = total.Seconds()
-	if stalls.TotalCount() > 0 {
-		st.FlushStallMax = time.Duration(stalls.Max()).Seconds()
-		if encoded, err := stalls.EncodeV2(); err == nil {
-			st.FlushStallHistogram = base64.StdEncoding.EncodeToString(encoded)
-		}
-	}
+	st.FlushStallMax, st.FlushStallTotal = longest.Seconds(), total.Seconds()
 	return st
+}
+
+// FinalStatistics are the Statistics with the histogram of flush stalls, which
+// takes too much work to be told at every poll.
+func (s *Server) FinalStatistics() (Statistics, error) {
+	st := s.Statistics()
+	stalls := hdrhistogram.New(1, int64(stallRange), 3)
+	for _, l := range s.lanes {
+		l.stats.stallMu.Lock()
+		stalls.Merge(l.stats.stall)
+		l.stats.stallMu.Unlock()
+	}
+	encoded, err := stalls.EncodeV2()
+	st.FlushStallHistogram = base64.StdEncoding.EncodeToString(encoded)
+	return st, err
 }
 
 // WritePrometheus writes the statistics in Prometheus' text format.

@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 		slog.Error("stopped", "err", err)
 		code = exitFailed
 	}
-	if err := writeStatistics(opts.statsFile, s.Statistics()); err != nil {
+	if err := writeStatistics(opts.statsFile, s); err != nil {
 		slog.Error("statistics lost", "err", err)
 		code = exitFailed
 	}
@@ -99,9 +99,13 @@ func serveStatistics(address string, s *server.Server) (stop func(), err error) 
 
 // writeStatistics leaves the final statistics behind, for whoever wants the
 // ledger of a server that has ended.
-func writeStatistics(path string, st server.Statistics) error {
+func writeStatistics(path string, s *server.Server) error {
 	if path == "" {
 		return nil
+	}
+	st, err := s.FinalStatistics()
+	if err != nil {
+		return err
 	}
 	text, err := json.MarshalIndent(st, "", "  ")
 	if err != nil {

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"floodgate/internal/harness"
+	"floodgate/internal/record"
+	"floodgate/regress"
+	"floodgate/scenarios"
+)
+
+// What is compared when nobody says otherwise: the server that the origin
+// started from against the one it wished for.
+const (
+	defaultBaseline  = "refserver:reader=coupled,flush=sync"
+	defaultCandidate = "refserver:reader=decoupled,flush=async"
+)
+
+// runFlags are the flags of the commands that measure.
+type runFlags struct {
+	baseline, candidate string
+	refserver           string
+	replicates          int
+	seed                uint64
+	out                 string
+}
+
+func (f *runFlags) add(flags *pflag.FlagSet) {
+	flags.IntVarP(&f.replicates, "replicates", "n", 0, "pairs per scenario; 0 takes each scenario's own number")
+	flags.Uint64Var(&f.seed, "seed", 1, "seed of the order of the replicates")
+	flags.StringVarP(&f.out, "out", "o", "out", "folder for records and reports")
+	flags.StringVar(&f.refserver, "refserver", "", "the reference server's program (default: beside floodgate)")
+}
+
+// judgeFlags are the flags of the commands that judge.
+type judgeFlags struct {
+	confidence, tolerance float64 // in percent
+	failOn                []string
+	color                 string
+}
+
+func (f *judgeFlags) add(flags *pflag.FlagSet) {
+	defaults := regress.DefaultOptions()
+	flags.Float64Var(&f.confidence, "confidence", 100*defaults.Confidence, "confidence of the intervals, in percent")
+	flags.Float64Var(&f.tolerance, "tolerance", 100*defaults.Tolerance, "smallest change that matters, in percent")
+	flags.StringSliceVar(&f.failOn, "fail-on", nil, "also fail (exit 3) on: inconclusive")
+	flags.StringVar(&f.color, "color", "auto", "auto, always or never")
+}
+
+// options checks the flags and returns what they mean.
+func (f *judgeFlags) options() (regress.Options, error) {
+	o := regress.DefaultOptions()
+	o.Confidence, o.Tolerance = f.confidence/100, f.tolerance/100
+	for _, what := range f.failOn {
+		if what != "inconclusive" {
+			return o, usagef("--fail-on is %q, allowed is inconclusive", what)
+		}
+		o.FailOnInconclusive = true
+	}
+	if f.color != "auto" && f.color != "always" && f.color != "never" {
+		return o, usagef("--color is %q, allowed are auto, always and never", f.color)
+	}
+	if err := o.Validate(); err != nil {
+		return o, &usageError{err}
+	}
+	return o, nil
+}
+
+func (a *app) benchCommand() *cobra.Command {
+	var rf runFlags
+	var jf judgeFlags
+	cmd := &cobra.Command{
+		Use:   "bench [SCENARIO…]",
+		Short: "Compare a baseline and a candidate: run, account, judge, report",
+		Long: `Bench runs each scenario against the baseline and the candidate, in pairs and in
+a seeded order, writes a record for every replicate and the reports beside them,
+prints the comparison, and exits with the decision. Without arguments it runs
+the default suite; an argument is the name of a scenario or the path of a YAML
+file.
+
+A variant is refserver, or bin:PATH for another build of a server that takes the
+same flags, with options behind a colon: refserver:reader=coupled,flush=sync. An
+option in capitals is an environment variable of the target: GOGC=50.`,
+		Example: `  floodgate bench
+  floodgate bench burst_300k --replicates 10
+  floodgate bench --baseline bin:./old/refserver --candidate refserver
+  floodgate bench my_burst.yaml --candidate refserver:flush=async,GOGC=50`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.measure(cmd.Context(), args, rf, jf, []string{record.Baseline, record.Candidate})
+		},
+	}
+	cmd.Flags().StringVar(&rf.baseline, "baseline", defaultBaseline, "variant to compare with")
+	cmd.Flags().StringVar(&rf.candidate, "candidate", defaultCandidate, "variant to judge")
+	rf.add(cmd.Flags())
+	jf.add(cmd.Flags())
+	cmd.ValidArgsFunction = completeScenarios
+	return cmd
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var rf runFlags
+	var jf judgeFlags
+	cmd := &cobra.Command{
+		Use:   "run [SCENARIO…]",
+		Short: "Run one variant and check it against its bounds, comparing nothing",
+		Example: `  floodgate run burst_300k
+  floodgate run packed_3m --candidate refserver:reader=coupled --replicates 3`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.measure(cmd.Context(), args, rf, jf, []string{record.Candidate})
+		},
+	}
+	cmd.Flags().StringVar(&rf.candidate, "candidate", defaultCandidate, "variant to run")
+	rf.add(cmd.Flags())
+	jf.add(cmd.Flags())
+	cmd.ValidArgsFunction = completeScenarios
+	return cmd
+}
+
+// measure is bench and run: everything from scenarios to the exit code.
+func (a *app) measure(ctx context.Context, names []string, rf runFlags, jf judgeFlags, roles []string) error {
+	options, err := jf.options()
+	if err != nil {
+		return err
+	}
+	suite, err := loadScenarios(names)
+	if err != nil {
+		return err
+	}
+	config, err := rf.config(suite, roles)
+	if err != nil {
+		return err
+	}
+	progress := newProgress(a.stderr, suite, config)
+	config.OnEvent = progress.event
+	records, err := harness.Run(ctx, config)
+	progress.finish()
+	if ctx.Err() != nil && len(records) > 0 {
+		fmt.Fprintf(a.stderr, "floodgate: %d finished replicates are kept in %s\n", len(records), rf.out)
+	}
+	if err != nil {
+		return err
+	}
+	verdict := regress.Judge(regress.Input{
+		Scenarios: suite, Replicates: config.Replicates, Records: records, Roles: roles, Options: options})
+	return a.show(verdict, records, suite, rf.out, jf)
+}
+
+// config checks the flags and returns the run they ask for.
+func (f *runFlags) config(suite []scenarios.Scenario, roles []string) (harness.Config, error) {
+	c := harness.Config{Out: f.out, Scenarios: suite, Replicates: map[string]int{}, Seed: f.seed, Version: version()}
+	if f.replicates < 0 || f.replicates > 1000 {
+		return c, usagef("--replicates is %d, allowed are 1 to 1000, and 0 for each scenario's own number", f.replicates)
+	}
+	for _, s := range suite {
+		c.Replicates[s.Name] = s.Replicates
+		if f.replicates > 0 {
+			c.Replicates[s.Name] = f.replicates
+		}
+	}
+	refserver := f.refserver
+	if refserver == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return c, err
+		}
+		refserver = filepath.Join(filepath.Dir(self), "refserver")
+	}
+	for _, role := range roles {
+		spec := f.candidate
+		if role == record.Baseline {
+			spec = f.baseline
+		}
+		v, err := harness.NewVariant(role, spec, refserver)
+		if err != nil {
+			return c, &usageError{fmt.Errorf("--%s: %w", role, err)}
+		}
+		c.Variants = append(c.Variants, v)
+	}
+	return c, nil
+}
+
+// loadScenarios resolves names and paths; none is the default suite. The
+// faults of all files are named at once.
+func loadScenarios(names []string) ([]scenarios.Scenario, error) {
+	if len(names) == 0 {
+		return scenarios.Suite()
+	}
+	var suite []scenarios.Scenario
+	var faults []error
+	seen := map[string]bool{}
+	for _, name := range names {
+		s, err := scenarios.Open(name)
+		switch {
+		case err != nil:
+			faults = append(faults, err)
+		case seen[s.Name]:
+			faults = append(faults, fmt.Errorf("scenario %s is named twice", s.Name))
+		}
+		seen[s.Name] = true
+		suite = append(suite, s)
+	}
+	if len(faults) > 0 {
+		return nil, &usageError{errors.Join(faults...)}
+	}
+	return suite, nil
+}
+
+func completeScenarios(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	all, _ := scenarios.All()
+	var names []string
+	for _, s := range all {
+		names = append(names, s.Name)
+	}
+	return names, cobra.ShellCompDirectiveDefault
+}
+
+// useColor decides whether w gets colours.
+func useColor(choice string, w io.Writer) bool {
+	if choice != "auto" {
+		return choice == "always"
+	}
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(w)
+}
+
+// commandLine is how the run can be repeated.
+func commandLine() string {
+	args := append([]string{filepath.Base(os.Args[0])}, os.Args[1:]...)
+	for i, arg := range args {
+		if arg == "" || strings.ContainsAny(arg, " \t\n\"'\\$`*?[]{}()<>|&;#~") {
+			args[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(args, " ")
+}

@@ -1,0 +1,311 @@
+package harness
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"floodgate/internal/dogstatsd"
+	"floodgate/internal/intake"
+	"floodgate/internal/payload"
+	"floodgate/internal/record"
+	"floodgate/loadgen"
+)
+
+// expectations is what a corpus must come to at the intake, indexed by the
+// series that show it. It is built once per corpus and only read afterwards.
+type expectations struct {
+	keys  []expectation
+	index map[string]part
+}
+
+// expectation is what one contextKey must come to.
+type expectation struct {
+	name     string // for messages to people
+	kind     dogstatsd.Kind
+	messages int64
+	count    float64 // values, weighted
+	sum      float64
+	last     float64
+	min, max float64
+}
+
+// part says what one series shows of one contextKey.
+type part struct {
+	key  int32
+	role role
+}
+
+type role uint8
+
+const (
+	total      role = iota // a sum: counters, the counts of summaries, the cardinalities of sets
+	lastValue              // gauges
+	minimum                // summaries
+	maximum                //
+	unverified             // known, but not implied by the corpus: averages and quantiles per bucket
+)
+
+// summaryParts are the series of the kinds that a target summarises.
+var summaryParts = []struct {
+	suffix string
+	role   role
+}{
+	{".count", total}, {".min", minimum}, {".max", maximum},
+	{".avg", unverified}, {".median", unverified}, {".95percentile", unverified},
+}
+
+func newExpectations(corpus *loadgen.Corpus) *expectations {
+	e := &expectations{index: make(map[string]part)}
+	for x := range corpus.Expected() {
+		id := int32(len(e.keys))
+		key := intake.Key(x.Metric, x.Tags)
+		e.keys = append(e.keys, expectation{name: key, kind: x.Kind, messages: x.Messages, count: x.Count, sum: x.Sum, last: x.Last, min: x.Min, max: x.Max})
+		switch x.Kind {
+		case dogstatsd.Counter, dogstatsd.Set:
+			e.index[key] = part{id, total}
+		case dogstatsd.Gauge:
+			e.index[key] = part{id, lastValue}
+		default:
+			_, tags, _ := strings.Cut(key, "|")
+			for _, p := range summaryParts {
+				e.index[x.Metric+p.suffix+"|"+tags] = part{id, p.role}
+			}
+		}
+	}
+	return e
+}
+
+// perMessage is what one message adds to the total of its contextKey.
+func (x *expectation) perMessage() float64 {
+	switch x.kind {
+	case dogstatsd.Counter:
+		return x.sum / float64(x.messages)
+	case dogstatsd.Set:
+		return 1 // every member of the corpus is unique
+	}
+	return x.count / float64(x.messages)
+}
+
+// arrivals folds what the intake decoded, against the expectations.
+type arrivals struct {
+	expected   *expectations
+	got        []arrival
+	unexpected int64 // points of series that the corpus does not lead to
+	stranger   string
+	steps      []step
+}
+
+// arrival is what came of one contextKey.
+type arrival struct {
+	total    float64
+	last     float64
+	lastTime int64
+	min, max float64
+	seen     bool // any series of it
+}
+
+// step is how many messages showed in the uploads of one instant.
+type step struct {
+	at       time.Time
+	messages float64
+}
+
+func newArrivals(e *expectations) *arrivals {
+	a := &arrivals{expected: e, got: make([]arrival, len(e.keys))}
+	for i := range a.got {
+		a.got[i].min, a.got[i].max = math.Inf(1), math.Inf(-1)
+	}
+	return a
+}
+
+// add folds one series that arrived at an instant. Its signature is that of the
+// intake's visitor.
+func (a *arrivals) add(at time.Time, s *payload.Series) error {
+	p, known := a.expected.index[intake.Key(s.Metric, s.Tags)]
+	if !known {
+		a.unexpected += int64(len(s.Points))
+		a.stranger = s.Metric
+		return nil
+	}
+	x, g := &a.expected.keys[p.key], &a.got[p.key]
+	g.seen = true
+	for _, point := range s.Points {
+		value := point.Value
+		if s.Type == payload.Rate && s.Interval > 0 {
+			value *= float64(s.Interval)
+		}
+		switch p.role {
+		case total:
+			g.total += value
+			a.arrived(at, value/x.perMessage())
+		case lastValue:
+			if point.Timestamp >= g.lastTime {
+				g.last, g.lastTime = value, point.Timestamp
+			}
+		case minimum:
+			g.min = math.Min(g.min, value)
+		case maximum:
+			g.max = math.Max(g.max, value)
+		}
+	}
+	return nil
+}
+
+func (a *arrivals) arrived(at time.Time, messages float64) {
+	if n := len(a.steps); n > 0 && a.steps[n-1].at.Equal(at) {
+		a.steps[n-1].messages += messages
+		return
+	}
+	a.steps = append(a.steps, step{at, messages})
+}
+
+// outcome is what the arrivals say about the messages.
+type outcome struct {
+	decided    int64 // messages whose effect was seen, of the kinds that add up
+	gauges     int64 // messages of gauges in the corpus
+	gaugesSeen int64 // of these, in contextKeys whose last value is right
+	fractions  int   // contextKeys whose total is no whole number of messages
+	values     record.Values
+}
+
+// outcome counts messages and compares values. Values are compared as if
+// nothing was lost; the caller knows whether that was so.
+func (a *arrivals) outcome() outcome {
+	var o outcome
+	o.values.ContextKeys = len(a.got)
+	for i := range a.got {
+		x, g := &a.expected.keys[i], &a.got[i]
+		if fault := g.compare(x); fault != "" {
+			o.values.Wrong++
+			if len(o.values.Examples) < 5 {
+				o.values.Examples = append(o.values.Examples, x.name+": "+fault)
+			}
+		}
+		if x.kind == dogstatsd.Gauge {
+			o.gauges += x.messages
+			if g.seen && near(g.last, x.last) {
+				o.gaugesSeen += x.messages
+			}
+			continue
+		}
+		messages := g.total / x.perMessage()
+		whole := math.Round(messages)
+		if !near(messages, whole) {
+			o.fractions++
+		}
+		o.decided += int64(whole)
+	}
+	return o
+}
+
+// compare says in words how the arrival differs from what was expected.
+func (g *arrival) compare(x *expectation) string {
+	want := x.count
+	switch x.kind {
+	case dogstatsd.Gauge:
+		if !g.seen || !near(g.last, x.last) {
+			return fmt.Sprintf("last value %v, want %v", g.last, x.last)
+		}
+		return ""
+	case dogstatsd.Counter:
+		want = x.sum
+	case dogstatsd.Set:
+		want = float64(x.messages)
+	default:
+		if g.seen && (!near(g.min, x.min) || !near(g.max, x.max)) {
+			return fmt.Sprintf("range %v to %v, want %v to %v", g.min, g.max, x.min, x.max)
+		}
+	}
+	if !near(g.total, want) {
+		return fmt.Sprintf("total %v, want %v", g.total, want)
+	}
+	return ""
+}
+
+// near allows for the rounding of sums of floating-point numbers, no more.
+func near(a, b float64) bool {
+	return math.Abs(a-b) <= 1e-9*math.Max(math.Abs(a), math.Abs(b))
+}
+
+// observation is everything that was counted in one replicate.
+type observation struct {
+	load    loadgen.Result
+	oneLine bool   // every datagram holds one message
+	drops   *int64 // datagrams that the target's socket dropped; nil when unknown
+	stats   *Statistics
+	outcome outcome
+}
+
+// account balances the ledger of one replicate. It is pure. The faults say in
+// words what does not balance; the warnings, what could not be decided.
+func account(o observation) (ledger record.Ledger, faults, warnings []string) {
+	ledger = record.Ledger{Offered: o.load.OfferedMessages, NotSent: o.load.NotSent, Sent: o.load.SentMessages}
+	if s := o.stats; s != nil {
+		ledger.Received, ledger.Aggregated = s.Received, s.Aggregated
+		ledger.QueueDropped, ledger.Malformed, ledger.Truncated = s.QueueDropped, s.Malformed, s.Truncated
+		ledger.Rejected, ledger.ShutdownDropped, ledger.UploadFailed = s.Rejected, s.ShutdownDropped, s.UploadFailed
+	}
+	var missing int64
+	if o.drops != nil {
+		var warning string
+		ledger.KernelDropped, missing, warning = kernelDropped(o)
+		if warning != "" {
+			warnings = append(warnings, warning)
+		}
+	}
+	delivered, undecided, warning := delivered(o.outcome, ledger.Aggregated, ledger.UploadFailed)
+	ledger.Delivered, ledger.Undecided = &delivered, undecided
+	if warning != "" {
+		warnings = append(warnings, warning)
+	}
+	faults = ledger.Balance()
+	if missing != 0 {
+		ledger.Unaccounted += max(missing, -missing)
+		faults = append(faults, fmt.Sprintf("datagrams sent = read + dropped by the kernel: %+d unexplained", missing))
+	}
+	if o.outcome.fractions > 0 {
+		faults = append(faults, fmt.Sprintf("%d contextKeys arrived with a total that is no whole number of messages", o.outcome.fractions))
+	}
+	return ledger, faults, warnings
+}
+
+// kernelDropped turns the socket's drop counter, which counts datagrams, into
+// messages. Where datagrams hold several, the difference between what was sent
+// and what was read is exact, provided that the datagrams themselves add up:
+// missing is by how many they do not.
+func kernelDropped(o observation) (messages *int64, missing int64, warning string) {
+	if o.stats != nil && o.stats.Datagrams != nil {
+		missing = o.load.SentDatagrams - *o.stats.Datagrams - *o.drops
+	}
+	switch {
+	case o.oneLine || *o.drops == 0:
+		return record.Count(*o.drops), missing, ""
+	case o.stats != nil && o.stats.Received != nil && o.stats.Datagrams != nil:
+		return record.Count(o.load.SentMessages - *o.stats.Received), missing, ""
+	}
+	return nil, missing, fmt.Sprintf("the kernel dropped %d datagrams; how many messages they held is not known", *o.drops)
+}
+
+// delivered decides how many messages took effect. Gauges keep only their last
+// value, so their share is settled from what was aggregated: when the rest adds
+// up and every last value is right, all of them did; otherwise they stay
+// undecided, and that is said.
+func delivered(o outcome, aggregated, uploadFailed *int64) (messages, undecided int64, warning string) {
+	if o.gauges == 0 {
+		return o.decided, 0, ""
+	}
+	left := o.gauges
+	if aggregated != nil {
+		left = *aggregated - o.decided
+		if uploadFailed != nil {
+			left -= *uploadFailed
+		}
+		left = max(0, min(left, o.gauges))
+	}
+	if left == o.gauges && o.gaugesSeen == o.gauges {
+		return o.decided + left, 0, ""
+	}
+	return o.decided, left, fmt.Sprintf("%d messages of gauges are undecided: a gauge shows only the last of its messages", left)
+}

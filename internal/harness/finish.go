@@ -1,0 +1,114 @@
+package harness
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"floodgate/internal/record"
+)
+
+// finish turns what the session saw into its record. The target and the intake
+// have ended.
+func (s *session) finish() error {
+	stats, err := s.finalStatistics()
+	if err != nil {
+		return err
+	}
+	seen := newArrivals(s.prepared.expected)
+	if err := s.intake.Decode(seen.add); err != nil {
+		return &invalid{reason: err.Error()}
+	}
+	s.record.Warnings = append(s.record.Warnings, s.intake.Warnings()...)
+	if seen.unexpected > 0 {
+		s.warn(fmt.Sprintf("%d points of series that the corpus does not lead to arrived at the intake, such as %s", seen.unexpected, seen.stranger))
+	}
+
+	o := observation{load: s.result, oneLine: s.prepared.oneLine(), drops: s.drops, stats: stats, outcome: seen.outcome()}
+	ledger, faults, warnings := account(o)
+	s.record.Ledger = ledger
+	s.record.Warnings = append(s.record.Warnings, warnings...)
+	if ledger.Sent > 0 && ledger.Lost() == 0 {
+		s.record.Values = &o.outcome.values
+	}
+
+	f := findings{
+		ledger: ledger, values: s.record.Values, lateness: s.result.Lateness, readings: s.sampler.Result(), stats: stats,
+		intake: s.intake.Activity(), rssPeak: s.rssPeak, pss: s.pss, elapsed: s.drainEnd.Sub(s.loadStart), loadEnded: s.loadEnd,
+	}
+	if state, ended := s.process.State(); ended && s.cpuBefore != nil {
+		cpu := state.CPU - *s.cpuBefore
+		f.cpu = &cpu
+	}
+	s.record.Warnings = append(s.record.Warnings, f.readings.Warnings...)
+	if f.readings.Missed > 0 {
+		s.warn(fmt.Sprintf("%d readings of the timeline were missed: the machine was busy", f.readings.Missed))
+	}
+	s.record.Measures = measures(f)
+	if s.record.Histograms, err = histograms(f); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.record.Timeline = timeline(s.loadStart, sampleInterval, f.readings, s.ticks, seen.steps)
+	s.mu.Unlock()
+	return s.validity(faults)
+}
+
+// validity says whether the replicate may be judged: the generator was on time
+// and the ledger balances.
+func (s *session) validity(faults []string) error {
+	var reasons []string
+	if s.result.NotSent > 0 {
+		reasons = append(reasons, fmt.Sprintf("the generator did not send %d messages that were due", s.result.NotSent))
+	}
+	if h := s.result.Lateness; h != nil {
+		late := time.Duration(h.ValueAtQuantile(99))
+		if limit := s.scenario.Limits.LatenessP99; late > limit {
+			reasons = append(reasons, fmt.Sprintf("the generator was late: p99 %v, the scenario's limit is %v", late.Round(time.Microsecond), limit))
+		}
+	}
+	if len(faults) > 0 {
+		reasons = append(reasons, "the ledger does not balance: "+strings.Join(faults, "; "))
+	}
+	if len(reasons) > 0 {
+		return &invalid{reason: strings.Join(reasons, "; ")}
+	}
+	return nil
+}
+
+// finalStatistics are those the target left when it ended; for one that leaves
+// none, the last that it told.
+func (s *session) finalStatistics() (*Statistics, error) {
+	stats, err := readStatistics(s.addresses.file)
+	if stats != nil || err != nil {
+		return stats, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := len(s.ticks) - 1; i >= 0; i-- {
+		if s.ticks[i].stats != nil {
+			s.warn("the target left no final statistics; its last answer counts")
+			return s.ticks[i].stats, nil
+		}
+	}
+	return nil, nil
+}
+
+// settle books an error of the session: what voids the replicate goes into the
+// record, anything else is returned.
+func (s *session) settle(err error) (final bool, fatal error) {
+	var void *invalid
+	if err == nil || !errors.As(err, &void) {
+		return false, err
+	}
+	s.record.Invalid = void.reason
+	if void.final && s.process != nil {
+		s.record.LastWords = s.process.LastWords()
+	}
+	if s.record.Measures == nil { // it did not come to be accounted for
+		s.record.Measures = []record.Measure{}
+		s.record.Ledger = record.Ledger{Offered: s.result.OfferedMessages, NotSent: s.result.NotSent, Sent: s.result.SentMessages}
+	}
+	return void.final, nil
+}

@@ -1,0 +1,110 @@
+package harness
+
+import (
+	"encoding/base64"
+	"fmt"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"floodgate/internal/intake"
+	"floodgate/internal/procfs"
+	"floodgate/internal/record"
+	"floodgate/scenarios"
+)
+
+// findings is what one replicate left to be turned into measures. Pointers are
+// nil where the quantity was not measured.
+type findings struct {
+	ledger    record.Ledger
+	values    *record.Values
+	lateness  *hdrhistogram.Histogram // nil without a load
+	cpu       *time.Duration          // of the target, from the first due message until it ended
+	elapsed   time.Duration           // from the first due message until drained
+	rssPeak   *int64
+	pss       *int64
+	readings  procfs.Result
+	stats     *Statistics
+	intake    intake.Activity
+	loadEnded time.Time
+}
+
+// measures lists what was measured, in the order of the catalogue.
+func measures(f findings) []record.Measure {
+	values := map[string]float64{
+		"lost_messages":      float64(f.ledger.Lost()),
+		"intake_bytes":       float64(f.intake.Bytes),
+		"intake_requests":    float64(f.intake.Requests),
+		"intake_connections": float64(f.intake.Connections),
+	}
+	if f.ledger.Delivered != nil {
+		values["delivered_messages"] = float64(*f.ledger.Delivered + f.ledger.Undecided)
+	}
+	if f.ledger.Sent > 0 {
+		values["lost_fraction"] = float64(f.ledger.Lost()) / float64(f.ledger.Sent)
+	}
+	if f.values != nil {
+		values["wrong_values"] = float64(f.values.Wrong)
+	}
+	if f.cpu != nil {
+		values["cpu_seconds"] = f.cpu.Seconds()
+		values["cpu_millicores"] = 1000 * f.cpu.Seconds() / f.elapsed.Seconds()
+		if n := values["delivered_messages"]; n > 0 {
+			values["cpu_per_message"] = f.cpu.Seconds() / n
+		}
+	}
+	if f.rssPeak != nil {
+		values["rss_peak"] = float64(*f.rssPeak)
+	}
+	if f.pss != nil {
+		values["pss_drained"] = float64(*f.pss)
+	}
+	if f.readings.Socket {
+		var peak int64
+		for _, r := range f.readings.Readings {
+			peak = max(peak, r.KernelQueueBytes)
+		}
+		values["kernel_queue_peak"] = float64(peak)
+	}
+	if s := f.stats; s != nil {
+		if s.QueuePeak != nil {
+			values["queue_length_peak"] = float64(*s.QueuePeak)
+		}
+		if s.FlushStallMax != nil {
+			values["flush_stall_max"] = *s.FlushStallMax
+		}
+		if s.FlushStallTotal != nil {
+			values["flush_stall_total"] = *s.FlushStallTotal
+		}
+	}
+	if f.lateness != nil {
+		values["lateness_p99"] = time.Duration(f.lateness.ValueAtQuantile(99)).Seconds()
+		values["lateness_max"] = time.Duration(f.lateness.Max()).Seconds()
+		if !f.intake.Last.IsZero() {
+			values["drain_time"] = max(0, f.intake.Last.Sub(f.loadEnded).Seconds())
+		}
+	}
+	var list []record.Measure
+	for _, m := range scenarios.Measures {
+		if value, measured := values[m.Name]; measured {
+			list = append(list, record.Measure{Name: m.Name, Unit: string(m.Unit), Better: m.Better, Value: value})
+		}
+	}
+	return list
+}
+
+// histograms encodes what was recorded in full.
+func histograms(f findings) (map[string]string, error) {
+	h := map[string]string{}
+	if f.lateness != nil {
+		encoded, err := f.lateness.EncodeV2()
+		if err != nil {
+			return nil, fmt.Errorf("cannot encode the lateness histogram: %w", err)
+		}
+		h[record.HistogramLateness] = base64.StdEncoding.EncodeToString(encoded)
+	}
+	if f.stats != nil && f.stats.FlushStallHistogram != "" {
+		h[record.HistogramFlushStall] = f.stats.FlushStallHistogram
+	}
+	return h, nil
+}

@@ -1,0 +1,304 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"time"
+
+	"floodgate/internal/dogstatsd"
+	"floodgate/internal/procfs"
+	"floodgate/internal/record"
+	"floodgate/internal/target"
+	"floodgate/loadgen"
+	"floodgate/scenarios"
+)
+
+// Config is one run.
+type Config struct {
+	Out        string // folder of the records
+	Scenarios  []scenarios.Scenario
+	Replicates map[string]int // pairs by scenario name; a scenario without an entry has its own number
+	Variants   []Variant      // one, or baseline and candidate
+	Seed       uint64
+	Version    string // of the harness, for the records
+	// OnEvent, if not nil, is told what happens as it happens, on the goroutine
+	// of Run. It must not block.
+	OnEvent func(Event)
+}
+
+// Event is something that happened in a run, for whoever shows progress.
+type Event struct {
+	Scenario  string
+	Role      string
+	Replicate int
+	Attempt   int
+	// Phase that begins; empty when the replicate has ended and Record tells how.
+	Phase  string
+	Record *record.Record
+	// Done of Total replicates belong to pairs that have ended.
+	Done, Total int
+}
+
+// Run carries out the plan pair by pair and writes a record for every
+// replicate, valid or not. It returns the records in the order of the run. When
+// ctx ends it stops the target at hand, keeps what is finished, and returns its
+// cause. An invalid pair is repeated as a whole, as often as its scenario
+// allows; a target that died is not, because repeating would hide it.
+func Run(ctx context.Context, config Config) ([]*record.Record, error) {
+	r := runner{config: config, prepared: map[string]*prepared{}}
+	var roles []string
+	for _, v := range config.Variants {
+		roles = append(roles, v.Role)
+	}
+	replicates := map[string]int{}
+	for _, s := range config.Scenarios {
+		if s.Order == scenarios.Woven {
+			return nil, fmt.Errorf("cannot run scenario %s: order woven is not carried out by this version, use blocks", s.Name)
+		}
+		if replicates[s.Name] = config.Replicates[s.Name]; replicates[s.Name] == 0 {
+			replicates[s.Name] = s.Replicates
+		}
+	}
+	if err := removeRecords(config.Out); err != nil {
+		return nil, err
+	}
+	plan := NewPlan(config.Scenarios, replicates, roles, config.Seed)
+	r.total = plan.Replicates()
+	for _, pair := range plan.Pairs {
+		if err := r.pair(ctx, pair); err != nil {
+			return r.records, err
+		}
+	}
+	return r.records, nil
+}
+
+// runner is a run under way.
+type runner struct {
+	config   Config
+	prepared map[string]*prepared
+	records  []*record.Record
+	position int // of the next replicate
+	done     int
+	total    int
+}
+
+// prepared is what is made once per scenario, before any clock starts.
+type prepared struct {
+	corpus   *loadgen.Corpus // nil for an idle load
+	expected *expectations
+}
+
+func (p *prepared) oneLine() bool {
+	return p.corpus == nil || int64(p.corpus.Datagrams()) == p.corpus.Messages()
+}
+
+// prepare returns the corpus of a scenario, made at its first use.
+func (r *runner) prepare(ctx context.Context, s *scenarios.Scenario) (*prepared, error) {
+	if p := r.prepared[s.Name]; p != nil {
+		return p, nil
+	}
+	p := &prepared{expected: &expectations{}}
+	if s.Load.Schedule.Count > 0 {
+		var err error
+		if p.corpus, err = loadgen.NewCorpus(ctx, corpusConfig(s.Load)); err != nil {
+			return nil, fmt.Errorf("cannot prepare the corpus of %s: %w", s.Name, err)
+		}
+		p.expected = newExpectations(p.corpus)
+	}
+	r.prepared[s.Name] = p
+	return p, nil
+}
+
+// corpusConfig is what the scenario says about messages, in the generator's
+// terms.
+func corpusConfig(l scenarios.Load) loadgen.CorpusConfig {
+	c := loadgen.CorpusConfig{
+		Seed: l.Corpus.Seed, Messages: l.Schedule.Count, ContextKeys: l.Corpus.ContextKeys,
+		Cycle: l.Corpus.Popularity == scenarios.Cycle, Tags: l.Corpus.Tags, DatagramBytes: l.Corpus.Packing.Bytes,
+		SampledShare: l.Corpus.SampledShare, SampleRate: l.Corpus.SampleRate, PackedValues: l.Corpus.PackedValues,
+	}
+	for _, k := range l.Corpus.Kinds {
+		kind, _ := dogstatsd.KindOf(k.Kind) // the scenario's loader knows no others
+		c.Kinds = append(c.Kinds, loadgen.KindWeight{Kind: kind, Weight: k.Weight})
+	}
+	return c
+}
+
+// pair carries out one pair, and again while it is invalid and may be repeated.
+func (r *runner) pair(ctx context.Context, pair Pair) error {
+	s := &r.config.Scenarios[pair.Scenario]
+	p, err := r.prepare(ctx, s)
+	if err != nil {
+		return err
+	}
+	for attempt := 0; ; attempt++ {
+		records, final, err := r.inBlock(ctx, s, p, pair, attempt)
+		if err != nil {
+			return err
+		}
+		valid := true
+		for _, rec := range records {
+			valid = valid && rec.Invalid == ""
+		}
+		if valid || final || attempt >= s.Limits.Retries {
+			r.done += len(pair.Roles)
+			return nil
+		}
+	}
+}
+
+// inBlock carries out the replicates of a pair one after the other, each alone
+// on the machine. final says that one failed in a way that must not be
+// repeated.
+func (r *runner) inBlock(ctx context.Context, s *scenarios.Scenario, p *prepared, pair Pair, attempt int) (records []*record.Record, final bool, err error) {
+	for _, role := range pair.Roles {
+		rec, last, err := r.replicate(ctx, s, p, pair, r.variant(role), attempt)
+		if err != nil {
+			return nil, false, err
+		}
+		final = final || last
+		records = append(records, rec)
+		r.records = append(r.records, rec)
+		path := record.Path(r.config.Out, s.Name, role, pair.Replicate, attempt, rec.Invalid != "")
+		if err := record.Write(path, rec); err != nil {
+			return nil, false, err
+		}
+		r.event(Event{Scenario: s.Name, Role: role, Replicate: pair.Replicate, Attempt: attempt, Record: rec})
+	}
+	return records, final, nil
+}
+
+func (r *runner) variant(role string) Variant {
+	for _, v := range r.config.Variants {
+		if v.Role == role {
+			return v
+		}
+	}
+	panic("harness: no variant has the role " + role)
+}
+
+func (r *runner) event(e Event) {
+	if r.config.OnEvent != nil {
+		e.Done, e.Total = r.done, r.total
+		r.config.OnEvent(e)
+	}
+}
+
+// replicate carries out one replicate and returns its record. The error is of
+// the harness or of ctx; what is wrong with the target stands in the record.
+func (r *runner) replicate(ctx context.Context, s *scenarios.Scenario, p *prepared, pair Pair, v Variant, attempt int) (rec *record.Record, final bool, err error) {
+	dir, err := os.MkdirTemp("", "floodgate-")
+	if err != nil {
+		return nil, false, err
+	}
+	defer os.RemoveAll(dir)
+	session := &session{scenario: s, variant: v, prepared: p, dir: dir, began: time.Now()}
+	session.record, err = r.newRecord(s, p, pair, v, attempt)
+	if err != nil {
+		return nil, false, err
+	}
+	err = r.phases(ctx, session, pair, attempt)
+	if closed := session.close(); err == nil {
+		err = closed
+	}
+	if ctx.Err() != nil {
+		return nil, false, context.Cause(ctx)
+	}
+	if err == nil {
+		err = session.finish()
+	}
+	final, err = session.settle(err)
+	session.describeHost()
+	return session.record, final, err
+}
+
+// phases takes a session through its phases.
+func (r *runner) phases(ctx context.Context, s *session, pair Pair, attempt int) error {
+	for _, phase := range []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{record.PhaseStarting, s.start},
+		{record.PhaseWarmUp, s.watch},
+		{record.PhaseMeasuring, s.load},
+		{record.PhaseDraining, s.drain},
+		{record.PhaseStopping, s.stop},
+	} {
+		r.event(Event{Scenario: s.scenario.Name, Role: s.variant.Role, Replicate: pair.Replicate, Attempt: attempt, Phase: phase.name})
+		if err := s.phase(phase.name, func() error { return phase.run(ctx) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newRecord fills in what is known before the replicate starts.
+func (r *runner) newRecord(s *scenarios.Scenario, p *prepared, pair Pair, v Variant, attempt int) (*record.Record, error) {
+	digest, err := target.Digest(v.Path)
+	if err != nil {
+		return nil, err
+	}
+	rec := &record.Record{
+		Schema: record.Schema, Scenario: s.Name, Variant: v.record(), Replicate: pair.Replicate, Attempt: attempt,
+		Order: pair.recordOrder(s.Order, r.position), Seed: r.config.Seed, Started: time.Now(),
+		Build:       record.Build{Floodgate: r.config.Version, GoVersion: runtime.Version(), TargetPath: v.Path, TargetDigest: digest},
+		Environment: environment(),
+		Config:      record.Config{ScenarioYAML: string(s.Source), ScenarioFile: s.File},
+	}
+	if p.corpus != nil {
+		rec.Build.CorpusDigest = p.corpus.Digest()
+	}
+	r.position++
+	return rec, nil
+}
+
+func environment() record.Environment {
+	h := procfs.Host()
+	e := record.Environment{OS: h.OS, Arch: h.Arch, Kernel: h.Kernel, CPUModel: h.CPUModel, Cores: h.Cores, RmemMax: h.RmemMax, Load1: h.Load1}
+	if h.MemoryBytes != nil {
+		e.MemoryBytes = *h.MemoryBytes
+	}
+	return e
+}
+
+// stealLimit is the share of the host's CPU time taken by the hypervisor above
+// which a replicate carries a warning.
+const stealLimit = 0.05
+
+// describeHost adds what the rest of the machine did during the load.
+func (s *session) describeHost() {
+	if s.host.At.IsZero() {
+		return
+	}
+	d := procfs.Snapshot().Since(s.host)
+	s.record.Environment.PSICPUSome, s.record.Environment.StealFraction = d.CPUSome, d.Steal
+	if d.Steal != nil && *d.Steal > stealLimit {
+		s.warn(fmt.Sprintf("the hypervisor took %s of the CPU time during the replicate", scenarios.Format(*d.Steal, scenarios.Ratio)))
+	}
+}
+
+// recordFile is the name of a record's file, as record.Path makes it.
+var recordFile = regexp.MustCompile(`^\d+(\.invalid\d+)?\.json$`)
+
+// removeRecords deletes the records of an earlier run, so that they are not
+// mixed with this one's. It touches no other file.
+func removeRecords(out string) error {
+	for _, role := range []string{record.Baseline, record.Candidate} {
+		files, err := filepath.Glob(filepath.Join(out, "*", role, "*.json"))
+		if err != nil {
+			return err
+		}
+		for _, file := range files {
+			if recordFile.MatchString(filepath.Base(file)) {
+				if err := os.Remove(file); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,367 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"floodgate/internal/intake"
+	"floodgate/internal/procfs"
+	"floodgate/internal/record"
+	"floodgate/internal/target"
+	"floodgate/loadgen"
+	"floodgate/scenarios"
+)
+
+// session is one replicate under way: a fresh target with an intake of its own,
+// watched from outside. Its methods are called in the order of the phases:
+// start, load, drain, stop, finish. They are apart so that the two sessions of a
+// pair can also be alive at once and share a load between them.
+type session struct {
+	scenario *scenarios.Scenario
+	variant  Variant
+	prepared *prepared
+	record   *record.Record
+	dir      string
+
+	began      time.Time // monotonic; the phases count from here
+	addresses  addresses
+	intake     *intake.Intake
+	process    *target.Process
+	probe      *probe
+	sampler    *procfs.Sampler
+	sockets    *procfs.UDPReader // nil for unix sockets
+	background sync.WaitGroup
+	stopIntake context.CancelCauseFunc
+	stopSample context.CancelFunc
+	failures   chan error // of the intake or the sampler
+
+	mu        sync.Mutex // guards what the sampler's ticks write
+	ticks     []tick
+	ticked    chan struct{} // a tick was taken
+	generator *loadgen.Generator
+
+	host      procfs.HostSnapshot
+	loadStart time.Time
+	loadEnd   time.Time
+	drainEnd  time.Time
+	cpuBefore *time.Duration
+	rssPeak   *int64
+	pss       *int64
+	drops     *int64
+	result    loadgen.Result
+}
+
+// sampleInterval is the step of the timeline. Bursts of seconds need it short;
+// asking the target ten times a second costs it about 0.1 % of a core.
+const sampleInterval = 100 * time.Millisecond
+
+// invalid is an error that voids the replicate but not the run.
+type invalid struct {
+	reason string
+	// final says that repeating would hide something: the target itself failed.
+	final bool
+}
+
+func (e *invalid) Error() string { return e.reason }
+
+// phase runs one phase and books it in the record.
+func (s *session) phase(name string, run func() error) error {
+	start := time.Since(s.began)
+	err := run()
+	s.record.Phases = append(s.record.Phases, record.Phase{
+		Name: name, Start: start.Seconds(), Duration: (time.Since(s.began) - start).Seconds()})
+	return err
+}
+
+// start brings up intake and target and waits until the target is ready.
+func (s *session) start(ctx context.Context) error {
+	var err error
+	if s.intake, err = intake.New(intake.Default()); err != nil {
+		return err
+	}
+	s.failures = make(chan error, 2)
+	intakeCtx, stopIntake := context.WithCancelCause(context.WithoutCancel(ctx))
+	s.stopIntake = stopIntake
+	s.background.Go(func() {
+		if err := s.intake.Run(intakeCtx); err != nil {
+			s.failures <- fmt.Errorf("the intake failed: %w", err)
+		}
+	})
+	if s.addresses, err = newAddresses(s.scenario.Load.Transport, s.dir); err != nil {
+		return err
+	}
+	command := s.variant.command(s.scenario.Target, s.addresses, s.intake.URL(), s.dir)
+	var warning string
+	if command.CPUs, warning = allot(s.scenario.Target.CPUs); warning != "" {
+		s.warn(warning)
+	}
+	s.record.Config.Command = append([]string{command.Path}, command.Args...)
+	s.record.Config.Address = s.addresses.load
+	if s.process, err = target.Start(ctx, command); err != nil {
+		return err
+	}
+	s.record.Config.CPUs = s.process.CPUs()
+	s.probe = newProbe(s.addresses.stats)
+	ready, cancel := context.WithTimeoutCause(ctx, s.scenario.Limits.Ready,
+		fmt.Errorf("the scenario's limit for becoming ready is %v", s.scenario.Limits.Ready))
+	defer cancel()
+	err = target.Await(ready, s.process, 5*time.Millisecond, func(ctx context.Context) error {
+		_, err := s.probe.ask(ctx)
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		return &invalid{reason: err.Error(), final: true}
+	}
+	return err
+}
+
+// watch starts the sampler and lets the target settle.
+func (s *session) watch(ctx context.Context) error {
+	config := procfs.Default()
+	config.PID, config.Port, config.Interval, config.OnTick = s.process.PID(), s.addresses.port, sampleInterval, s.tick
+	var err error
+	if s.sampler, err = procfs.NewSampler(config); err != nil {
+		return err
+	}
+	if s.addresses.port != 0 {
+		if s.sockets, err = procfs.OpenUDPReader(s.addresses.port); err != nil {
+			s.warn(fmt.Sprintf("the kernel's drops are not known: %v", err))
+		}
+	}
+	s.ticked = make(chan struct{}, 1)
+	sampling, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stopSample = stop
+	s.background.Go(func() {
+		if err := s.sampler.Run(sampling); err != nil {
+			s.failures <- fmt.Errorf("the sampler failed: %w", err)
+		}
+	})
+	// A collection of the harness's own garbage must not fall into the load.
+	runtime.GC()
+	return s.wait(ctx, s.scenario.Limits.WarmUp)
+}
+
+// tick reads what belongs beside one reading of the process.
+func (s *session) tick(ctx context.Context, _ time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, 2*sampleInterval)
+	defer cancel()
+	stats, err := s.probe.ask(ctx)
+	if err != nil {
+		stats = nil
+	}
+	s.mu.Lock()
+	t := tick{stats: stats}
+	if s.generator != nil {
+		t.progress = s.generator.Progress()
+	}
+	s.ticks = append(s.ticks, t)
+	s.mu.Unlock()
+	select {
+	case s.ticked <- struct{}{}:
+	default:
+	}
+}
+
+// load offers the scenario's load, or waits for as long as an idle one lasts.
+func (s *session) load(ctx context.Context) error {
+	ctx, cancel := s.whileAlive(ctx)
+	defer cancel()
+	s.host = procfs.Snapshot()
+	if cpu, err := procfs.CPUTime(s.process.PID()); err == nil {
+		s.cpuBefore = &cpu
+	}
+	schedule := loadgen.Burst{Count: s.scenario.Load.Schedule.Count, Over: s.scenario.Load.Schedule.Over}
+	if schedule.Count == 0 {
+		s.loadStart = time.Now()
+		s.loadEnd = s.loadStart.Add(schedule.Over)
+		return s.alive(s.wait(ctx, schedule.Over))
+	}
+	network, address, err := loadgen.SplitURL(s.addresses.load)
+	if err != nil {
+		return err
+	}
+	sender, err := loadgen.Dial(network, address, loadgen.DialOptions{})
+	if err != nil {
+		return s.alive(err)
+	}
+	defer sender.Close()
+	config := loadgen.DefaultConfig()
+	config.Schedule, config.Corpus, config.Sender = schedule, s.prepared.corpus, sender
+	generator, err := loadgen.New(config)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.generator = generator
+	s.mu.Unlock()
+	// A receiver that stays full would keep the generator for ever.
+	ctx, cancelLoad := context.WithTimeoutCause(ctx, schedule.Over+s.scenario.Limits.Drain,
+		fmt.Errorf("the load was not taken within %v of its end", s.scenario.Limits.Drain))
+	defer cancelLoad()
+	s.loadStart = time.Now().Add(10 * time.Millisecond)
+	s.loadEnd = s.loadStart.Add(schedule.Over)
+	s.result, err = generator.Run(ctx, s.loadStart)
+	return s.alive(err)
+}
+
+// whileAlive is ctx until the target ends.
+func (s *session) whileAlive(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-s.process.Done():
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		cancel()
+		<-watched
+	}
+}
+
+// alive turns err into the death of the target where that is its cause: a
+// vanished target shows first as a refused datagram or an ended context.
+func (s *session) alive(err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, loadgen.ErrTargetGone) {
+		// The socket is closed before the process is reaped; give it a moment.
+		limit := time.NewTimer(time.Second)
+		defer limit.Stop()
+		select {
+		case <-s.process.Done():
+		case <-limit.C:
+			return &invalid{reason: "the target closed its socket while it was under load: " + err.Error(), final: true}
+		}
+	}
+	if reason, died := s.process.Died(); died {
+		return &invalid{reason: "the target died under load: " + reason, final: true}
+	}
+	return err
+}
+
+// drain waits until everything sent has arrived, as far as that can be told, or
+// until the scenario's limit.
+func (s *session) drain(ctx context.Context) error {
+	limit := time.NewTimer(s.scenario.Limits.Drain)
+	defer limit.Stop()
+	for quiet := 0; quiet < 2; {
+		select {
+		case <-s.ticked:
+		case <-s.process.Done():
+			return s.alive(errors.New("ended"))
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-limit.C:
+			s.warn(fmt.Sprintf("the target had not drained %v after the load ended", s.scenario.Limits.Drain))
+			s.drainEnd = time.Now()
+			return nil
+		}
+		if s.drained() {
+			quiet++
+		} else {
+			quiet = 0
+		}
+	}
+	s.drainEnd = time.Now()
+	return nil
+}
+
+// drained reports whether nothing is under way any more: not in the socket, not
+// in the target, and for one that does not tell, not at the intake for two
+// flush intervals.
+func (s *session) drained() bool {
+	if s.sockets != nil {
+		if stats, err := s.sockets.Read(); err != nil || stats.QueueBytes > 0 {
+			return false
+		}
+	}
+	s.mu.Lock()
+	stats := s.ticks[len(s.ticks)-1].stats
+	s.mu.Unlock()
+	if done, known := stats.drained(); known {
+		return done
+	}
+	last := s.intake.Activity().Last
+	if last.Before(s.loadEnd) {
+		last = s.loadEnd
+	}
+	return time.Since(last) > 2*s.scenario.Target.FlushInterval
+}
+
+// wait lets time pass.
+func (s *session) wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-s.process.Done():
+		return s.alive(errors.New("ended"))
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// stop takes the last readings of the living target and ends it.
+func (s *session) stop(ctx context.Context) error {
+	pid := s.process.PID()
+	if peak, err := procfs.PeakMemory(pid); err == nil {
+		s.rssPeak = &peak
+	}
+	if pss, err := procfs.PSS(pid); err == nil {
+		s.pss = &pss
+	}
+	if s.sockets != nil {
+		if stats, err := s.sockets.Read(); err == nil {
+			s.drops = &stats.Drops
+		}
+	}
+	s.stopSample()
+	if err := s.process.Stop(ctx, s.scenario.Limits.Stop); err != nil && ctx.Err() == nil {
+		s.warn(err.Error())
+	}
+	return nil
+}
+
+// close ends whatever is still running, whichever phase was reached. The
+// target's group is killed if it was not stopped before.
+func (s *session) close() error {
+	if s.process != nil {
+		ended, end := context.WithCancel(context.Background())
+		end()
+		s.process.Stop(ended, 0)
+		for _, warning := range s.process.Warnings() {
+			s.warn(warning)
+		}
+	}
+	if s.stopSample != nil {
+		s.stopSample()
+	}
+	if s.stopIntake != nil {
+		s.stopIntake(nil)
+	}
+	s.background.Wait()
+	if s.probe != nil {
+		s.probe.close()
+	}
+	if s.sockets != nil {
+		s.sockets.Close()
+	}
+	select {
+	case err := <-s.failures:
+		return err
+	default:
+		return nil
+	}
+}
+
+func (s *session) warn(text string) { s.record.Warnings = append(s.record.Warnings, text) }

@@ -1,0 +1,98 @@
+package regress
+
+import (
+	"math"
+	"sort"
+
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+const (
+	// TargetPower is the probability with which a minimum detectable change is
+	// found, and with which PairsNeeded settles a comparison.
+	TargetPower = 0.90
+	// MaxPairs is where the search for enough pairs ends: nobody waits for more.
+	MaxPairs = 1000
+	// maxShift ends the search for a detectable shift, in standard errors.
+	maxShift = 1e6
+)
+
+// Power is the probability that the one-sided Student test on that many pairs,
+// at the level that belongs to the two-sided confidence, finds a true change
+// (a log ratio) when the log ratios have the given spread:
+//
+//	1 - F(t(1-α, n-1)), F the noncentral t with n-1 degrees of freedom and
+//	noncentrality change·√n/spread
+//
+// The normal approximation is not used: at few pairs it promises far too much
+// (for 3 pairs its critical value is 1.64 where Student's is 2.92). It is 0
+// for fewer than two pairs.
+func Power(pairs int, spread, change, confidence float64) float64 {
+	if pairs < 2 {
+		return 0
+	}
+	if spread == 0 {
+		if change > 0 {
+			return 1
+		}
+		return 0
+	}
+	return powerAtShift(pairs, change*math.Sqrt(float64(pairs))/spread, confidence)
+}
+
+// powerAtShift is Power for a change counted in standard errors of the mean.
+func powerAtShift(pairs int, shift, confidence float64) float64 {
+	freedom := float64(pairs - 1)
+	critical := distuv.StudentsT{Sigma: 1, Nu: freedom}.Quantile((1 + confidence) / 2)
+	return 1 - distuv.NoncentralT{Nu: freedom, Mu: shift}.CDF(critical)
+}
+
+// MinimumDetectable is the smallest relative change (an increase) that this
+// many pairs with this spread of log ratios tell from no change with the
+// TargetPower. It is 0, unknown, for fewer than two pairs, and where the
+// answer would not be a finite number; a spread of 0 detects any change and is
+// 0 too.
+func MinimumDetectable(pairs int, spread, confidence float64) float64 {
+	if pairs < 2 || !(spread > 0) {
+		return 0
+	}
+	high := 1.0
+	for powerAtShift(pairs, high, confidence) < TargetPower {
+		if high *= 2; high > maxShift {
+			return 0
+		}
+	}
+	low := 0.0
+	for high-low > 1e-9*high {
+		if middle := (low + high) / 2; powerAtShift(pairs, middle, confidence) < TargetPower {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	change := math.Expm1(high * spread / math.Sqrt(float64(pairs)))
+	if math.IsInf(change, 0) {
+		return 0
+	}
+	return change
+}
+
+// PairsNeeded is the smallest number of pairs, from 2 to MaxPairs, with which a
+// true change of +tolerance would be found with the given power. By symmetry it
+// is also the number that excludes such a change, with that power, when there
+// is none. It is 0 where MaxPairs are not enough.
+func PairsNeeded(spread, tolerance, confidence, power float64) int {
+	change := math.Log1p(tolerance)
+	enough := func(pairs int) bool { return Power(pairs, spread, change, confidence) >= power }
+	if !enough(MaxPairs) {
+		return 0
+	}
+	return 2 + sort.Search(MaxPairs-2, func(i int) bool { return enough(i + 2) })
+}
+
+// pairsToSettle is the number of pairs that would prove the absence of a
+// change, when there is none, with the TargetPower. Both ends of the interval
+// have to fall inside the tolerance, so each is given half of the error.
+func pairsToSettle(spread float64, o Options) int {
+	return PairsNeeded(spread, o.Tolerance, o.Confidence, (1+TargetPower)/2)
+}

@@ -1,0 +1,187 @@
+package reports
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"floodgate/internal/record"
+	"floodgate/scenarios"
+)
+
+// replicates lists every replicate of the scenario in the order of the run.
+func (s *scene) replicates() *table {
+	if len(s.records) == 0 {
+		return nil
+	}
+	goal := scenarios.Measure{}
+	if s.comparison != nil {
+		goal = s.comparison.Goal
+	} else if s.scenario != nil {
+		goal = s.scenario.Goal
+	}
+	t := &table{
+		Caption: "In the order of the run. Replicates of a pair have the same number.",
+		Head: []column{{"place", true}, {"pair", true}, {"attempt", true}, {"variant", false}, {"first", false},
+			{goalHead(goal), true}, {"lost", true}, {"lateness p99", true}, {"validity", false}, {"warnings", false}},
+	}
+	for _, rec := range s.records {
+		validity := "valid"
+		if rec.Invalid != "" {
+			validity = "invalid: " + rec.Invalid
+		}
+		t.add(strconv.Itoa(rec.Order.Position), strconv.Itoa(rec.Replicate), strconv.Itoa(rec.Attempt), rec.Variant.Role,
+			rec.Order.First, measureCell(rec, goal.Name), measureCell(rec, "lost_messages"), measureCell(rec, "lateness_p99"),
+			validity, strings.Join(rec.Warnings, "; "))
+	}
+	return t
+}
+
+func goalHead(goal scenarios.Measure) string {
+	if goal.Name == "" {
+		return "goal"
+	}
+	return goal.Name
+}
+
+func measureCell(rec *record.Record, name string) string {
+	m, ok := rec.Measure(name)
+	if !ok || !finite(m.Value) {
+		return absent
+	}
+	return scenarios.Format(m.Value, scenarios.Unit(m.Unit))
+}
+
+// setup says on what and from what the run was made, for each variant: what is
+// needed to repeat it.
+func (v *view) setup() *table {
+	var roles []string
+	for _, role := range []string{record.Baseline, record.Candidate} {
+		if v.specs(role) != "" {
+			roles = append(roles, role)
+		}
+	}
+	if len(roles) == 0 {
+		return nil
+	}
+	t := &table{Head: []column{{"", false}}}
+	for _, role := range roles {
+		t.Head = append(t.Head, column{role, false})
+	}
+	for _, line := range setupLines {
+		cells := []string{line.name}
+		any := false
+		for _, role := range roles {
+			text := line.of(v.ofRole(role))
+			any = any || text != ""
+			if text == "" {
+				text = absent
+			}
+			cells = append(cells, text)
+		}
+		if any {
+			t.add(cells...)
+		}
+	}
+	return t
+}
+
+func (v *view) ofRole(role string) []*record.Record {
+	return slices.DeleteFunc(slices.Clone(v.Records), func(r *record.Record) bool { return r.Variant.Role != role })
+}
+
+var setupLines = []struct {
+	name string
+	of   func([]*record.Record) string
+}{
+	{"variant", distinct(func(r *record.Record) string { return r.Variant.Spec })},
+	{"target", distinct(func(r *record.Record) string { return r.Build.TargetPath })},
+	{"sha256 of the target", distinct(func(r *record.Record) string { return firstRunes(r.Build.TargetDigest, 16) })},
+	{"command", distinct(func(r *record.Record) string { return strings.Join(r.Config.Command, " ") })},
+	{"address", distinct(func(r *record.Record) string { return r.Config.Address })},
+	{"floodgate", distinct(func(r *record.Record) string { return r.Build.Floodgate })},
+	{"Go", distinct(func(r *record.Record) string { return r.Build.GoVersion })},
+	{"seed", distinct(func(r *record.Record) string { return strconv.FormatUint(r.Seed, 10) })},
+	{"system", distinct(func(r *record.Record) string {
+		return strings.TrimSpace(r.Environment.OS + " " + r.Environment.Arch + " " + r.Environment.Kernel)
+	})},
+	{"CPU", distinct(func(r *record.Record) string { return r.Environment.CPUModel })},
+	{"cores", distinct(func(r *record.Record) string { return positive(r.Environment.Cores) })},
+	{"cores of the target", distinct(func(r *record.Record) string { return cpuList(r.Config.CPUs) })},
+	{"memory", distinct(func(r *record.Record) string {
+		if r.Environment.MemoryBytes <= 0 {
+			return ""
+		}
+		return scenarios.Format(float64(r.Environment.MemoryBytes), scenarios.Bytes)
+	})},
+	{"rmem_max", distinct(func(r *record.Record) string {
+		if r.Environment.RmemMax == nil {
+			return ""
+		}
+		return scenarios.Format(float64(*r.Environment.RmemMax), scenarios.Bytes)
+	})},
+	{"load average", span(func(r *record.Record) *float64 { return r.Environment.Load1 }, func(x float64) string { return short(x, 2) })},
+	{"waiting for a CPU (PSI)", span(func(r *record.Record) *float64 { return r.Environment.PSICPUSome }, shareText)},
+	{"stolen by the hypervisor", span(func(r *record.Record) *float64 { return r.Environment.StealFraction }, shareText)},
+}
+
+func shareText(x float64) string { return scenarios.Format(x, scenarios.Ratio) }
+
+func positive(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+func cpuList(cpus []int) string {
+	var parts []string
+	for _, n := range cpus {
+		parts = append(parts, strconv.Itoa(n))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func firstRunes(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return strings.ToValidUTF8(text[:n], "") + "…"
+}
+
+// distinct lists the values that occur, at most three of them.
+func distinct(of func(*record.Record) string) func([]*record.Record) string {
+	return func(rs []*record.Record) string {
+		var values []string
+		for _, rec := range rs {
+			if value := of(rec); value != "" && !slices.Contains(values, value) {
+				values = append(values, value)
+			}
+		}
+		if len(values) > 3 {
+			values = append(values[:3:3], fmt.Sprintf("and %d more", len(values)-3))
+		}
+		return strings.Join(values, "; ")
+	}
+}
+
+// span is the range of a reading over the replicates.
+func span(of func(*record.Record) *float64, format func(float64) string) func([]*record.Record) string {
+	return func(rs []*record.Record) string {
+		low, high := math.Inf(1), math.Inf(-1)
+		for _, rec := range rs {
+			if x := of(rec); x != nil && finite(*x) {
+				low, high = min(low, *x), max(high, *x)
+			}
+		}
+		switch {
+		case low > high:
+			return ""
+		case format(low) == format(high):
+			return format(low)
+		}
+		return format(low) + " to " + format(high)
+	}
+}

@@ -1,0 +1,249 @@
+package scenarios
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// wireKinds are the kinds a corpus may have, in the order in which a Scenario
+// lists them: the order of the lines in a file changes nothing.
+var wireKinds = []string{"c", "g", "ms", "h", "d", "s"}
+
+// Parse reads one scenario. The file names the source in messages and in the
+// result; if it ends in .yaml or .yml, the scenario must have its base name.
+// Parse reads no file.
+//
+// Unknown and duplicate keys, wrong units and types, and impossible values are
+// faults. All of them are returned at once, as a *FaultError.
+func Parse(file string, source []byte) (Scenario, error) {
+	r := newReader(file)
+	if len(source) > maxSource {
+		r.add(1, "the file has %d bytes: want at most %d", len(source), maxSource)
+		return Scenario{}, r.err()
+	}
+	root, ok := r.document(source)
+	if !ok {
+		return Scenario{}, r.err()
+	}
+	s := Default()
+	s.File, s.Source = file, slices.Clone(source)
+	r.scenario(&s, value{line: 1, node: root})
+	r.rules(&s)
+	if err := r.err(); err != nil {
+		return Scenario{}, err
+	}
+	return s, nil
+}
+
+func (r *reader) scenario(s *Scenario, v value) {
+	r.mapping(v,
+		field{"name", true, scalarInto(r, &s.Name, asName, parseName)},
+		field{"description", false, scalarInto(r, &s.Description, asText, parseDescription)},
+		field{"load", true, func(v value) { r.load(&s.Load, v) }},
+		field{"target", false, func(v value) { r.target(&s.Target, v) }},
+		field{"goal", true, scalarInto(r, &s.Goal, asMeasure, parseMeasure)},
+		field{"order", false, choiceInto(r, &s.Order, Blocks, Woven)},
+		field{"replicates", false, scalarInto(r, &s.Replicates, asWhole, within(whole, 1, maxReplicates, "1 to 1000"))},
+		field{"erratic", false, scalarInto(r, &s.Erratic, asBool, boolean)},
+		field{"gate", false, scalarInto(r, &s.Gate, asBool, boolean)},
+		field{"checks", false, func(v value) { r.checks(&s.Checks, v) }},
+		field{"limits", false, func(v value) { r.limits(&s.Limits, v) }},
+	)
+}
+
+func (r *reader) load(l *Load, v value) {
+	r.mapping(v,
+		field{"transport", false, choiceInto(r, &l.Transport, UDP, Unixgram)},
+		field{"schedule", true, func(v value) { r.schedule(&l.Schedule, v) }},
+		field{"corpus", false, func(v value) { r.corpus(&l.Corpus, v) }},
+	)
+}
+
+func (r *reader) schedule(s *Schedule, v value) {
+	over := field{"over", true, scalarInto(r, &s.Over, asDuration, within(ParseDuration, 1, maxOver, "more than 0s and at most 10m"))}
+	count := field{"count", true, scalarInto(r, &s.Count, asCount, within(ParseCount, 1, maxMessages, "1 to 1G messages"))}
+	given, before := 0, r.total
+	r.mapping(v,
+		field{"burst", false, func(v value) { given++; r.mapping(v, count, over) }},
+		field{"idle", false, func(v value) { given++; r.mapping(v, over) }},
+	)
+	if given != 1 && r.total == before {
+		r.add(v.line, "%s has %d schedules: want exactly one, burst: {count: 300k, over: 3s} or idle: {over: 3s}", v.path, given)
+	}
+}
+
+func (r *reader) corpus(c *Corpus, v value) {
+	r.mapping(v,
+		field{"seed", false, scalarInto(r, &c.Seed, asSeed, wholeUint64)},
+		field{"context_keys", false, scalarInto(r, &c.ContextKeys, asCount, within(parseIntCount, 1, maxContextKeys, "1 to 10M"))},
+		field{"popularity", false, choiceInto(r, &c.Popularity, Cycle, Uniform)},
+		field{"tags", false, scalarInto(r, &c.Tags, asWhole, within(whole, 0, maxTags, "0 to 100"))},
+		field{"kinds", false, func(v value) { r.kinds(&c.Kinds, v) }},
+		field{"packing", false, scalarInto(r, &c.Packing, asPackingSize, parsePacking)},
+		field{"sampled", false, func(v value) { r.sampled(c, v) }},
+		field{"packed_values", false, scalarInto(r, &c.PackedValues, asWhole, within(whole, 1, maxPacked, "1 to 1000"))},
+	)
+}
+
+func (r *reader) kinds(to *[]KindWeight, v value) {
+	weights := make([]int, len(wireKinds))
+	fields := make([]field, len(wireKinds))
+	for i, kind := range wireKinds {
+		fields[i] = field{kind, false, scalarInto(r, &weights[i], asWhole, within(whole, 0, maxWeight, "a weight from 0 to 1000000"))}
+	}
+	before := r.total
+	r.mapping(v, fields...)
+	var kinds []KindWeight
+	for i, w := range weights {
+		if w > 0 {
+			kinds = append(kinds, KindWeight{Kind: wireKinds[i], Weight: w})
+		}
+	}
+	if len(kinds) == 0 && r.total == before {
+		r.add(v.line, "%s has no weight above 0: want at least one kind, such as c: 100", v.path)
+	}
+	*to = kinds
+}
+
+func (r *reader) sampled(c *Corpus, v value) {
+	ratio := func(text string) (float64, error) { return ParseQuantity(text, Ratio) }
+	r.mapping(v,
+		field{"share", true, scalarInto(r, &c.SampledShare, asRatio, within(ratio, 0, 1, "0% to 100%"))},
+		field{"rate", true, scalarInto(r, &c.SampleRate, asRatio, within(ratio, 1e-6, 1, "more than 0 (at least 0.000001) and at most 1"))},
+	)
+}
+
+func (r *reader) target(t *TargetSetup, v value) {
+	r.mapping(v,
+		field{"receive_buffer", false, scalarInto(r, &t.ReceiveBuffer, asSize,
+			within(ParseBytes, 1, maxBuffer, "1B to 1GiB; leave the key out for the system's own"))},
+		field{"flush_interval", false, scalarInto(r, &t.FlushInterval, asDuration, within(ParseDuration, minFlushInterval, maxOver, "10ms to 10m"))},
+		field{"cpus", false, scalarInto(r, &t.CPUs, asWhole, within(whole, 1, maxCPUs, "1 to 4096; leave the key out to use all"))},
+	)
+}
+
+func (r *reader) limits(l *Limits, v value) {
+	limit := func(key string, to *time.Duration, least time.Duration, words string) field {
+		return field{key, false, scalarInto(r, to, asDuration, within(ParseDuration, least, maxLimit, words))}
+	}
+	r.mapping(v,
+		limit("ready", &l.Ready, time.Millisecond, "1ms to 1h"),
+		limit("warm_up", &l.WarmUp, 0, "0s to 1h"),
+		limit("lateness_p99", &l.LatenessP99, time.Microsecond, "1us to 1h"),
+		limit("drain", &l.Drain, time.Millisecond, "1ms to 1h"),
+		limit("stop", &l.Stop, time.Millisecond, "1ms to 1h"),
+		field{"retries", false, scalarInto(r, &l.Retries, asWhole, within(whole, 0, maxRetries, "0 to 100"))},
+	)
+}
+
+// rules refuses what each key allows but their combination does not. A rule
+// holds its tongue where one of its keys has a fault of its own.
+func (r *reader) rules(s *Scenario) {
+	if line, ok := r.sound("name"); ok {
+		r.nameRule(s, line)
+	}
+	if line, ok := r.sound("load.corpus.packing"); ok && s.Load.Corpus.Packing.Bytes > 0 {
+		most := maxUDPPacking
+		if s.Load.Transport == Unixgram {
+			most = maxUnixPacking
+		}
+		if s.Load.Corpus.Packing.Bytes > most {
+			r.add(line, "load.corpus.packing: %dB is too large for %s: want at most %dB", s.Load.Corpus.Packing.Bytes, s.Load.Transport, most)
+		}
+	}
+	if line, ok := r.sound("load.corpus.kinds"); ok {
+		if n := len(s.Load.Corpus.Kinds); n > s.Load.Corpus.ContextKeys {
+			r.add(line, "load.corpus.kinds: %d kinds for %d context_keys: want at least one key for each kind", n, s.Load.Corpus.ContextKeys)
+		}
+	}
+	if line, ok := r.sound("load.schedule.idle"); ok {
+		r.idleRules(s, line)
+	}
+	if line, ok := r.sound("gate"); ok && s.Gate {
+		r.gateRule(s, line)
+	}
+}
+
+func (r *reader) nameRule(s *Scenario, line int) {
+	base := filepath.Base(s.File)
+	extension := filepath.Ext(base)
+	if isYAML(s.File) && strings.TrimSuffix(base, extension) != s.Name {
+		r.add(line, "name: %q stands in the file %s: want both alike, %s%s", s.Name, base, s.Name, extension)
+	}
+}
+
+// gateRule refuses a gate that nothing can close.
+func (r *reader) gateRule(s *Scenario, line int) {
+	deciding := slices.ContainsFunc(s.Checks, func(c Check) bool { return !c.Informational })
+	if !deciding && !r.bad["checks"] {
+		r.add(line, "gate: no check can close it: want at least one under checks that is not informational")
+	}
+}
+
+// idleRules refuses what needs messages where none are sent.
+func (r *reader) idleRules(s *Scenario, idle int) {
+	because := fmt.Sprintf("the idle schedule in line %d sends no message", idle)
+	if line, found := r.lines["load.corpus"]; found {
+		r.add(line, "load.corpus: %s: leave the corpus out, or use burst", because)
+	}
+	if line, ok := r.sound("goal"); ok && s.Goal.needsMessages() {
+		r.add(line, "goal: %s has no value, %s: want another, such as rss_peak or cpu_seconds", s.Goal.Name, because)
+	}
+	if line, ok := r.sound("order"); ok && s.Order == Woven {
+		r.add(line, "order: woven alternates the load, and %s: want blocks", because)
+	}
+	for _, c := range s.Checks {
+		if c.Measure.needsMessages() {
+			r.add(c.Line, "checks: %s has no value, %s: leave the check out", c.Measure.Name, because)
+		}
+	}
+}
+
+func parseName(text string) (string, error) {
+	if len(text) > 60 || !namePattern.MatchString(text) {
+		return "", fmt.Errorf("%q is no name: want at most 60 lower-case letters, digits and underscores, a letter first", clip(text))
+	}
+	return text, nil
+}
+
+func parseDescription(text string) (string, error) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return "", fmt.Errorf("it is empty: say why the scenario exists, or leave the key out")
+	}
+	return text, nil
+}
+
+func parseMeasure(text string) (Measure, error) {
+	if m, found := LookUp(text); found {
+		return m, nil
+	}
+	names := make([]string, len(Measures))
+	for i, m := range Measures {
+		names[i] = m.Name
+	}
+	return Measure{}, fmt.Errorf("%q is no measure: %swant one of %s", clip(text), meant(text, names), strings.Join(names, ", "))
+}
+
+func parseIntCount(text string) (int, error) {
+	n, err := ParseCount(text)
+	return int(n), err
+}
+
+func parsePacking(text string) (Packing, error) {
+	const oneLine = "one_line"
+	if text == oneLine {
+		return Packing{}, nil
+	}
+	n, err := ParseBytes(text)
+	if err != nil || n < minPacking || n > maxUnixPacking {
+		return Packing{}, fmt.Errorf("%q is no packing: want one_line, or the bytes of the largest datagram, 64B to 65467B (udp) or 212000B (unixgram)", clip(text))
+	}
+	return Packing{Bytes: int(n)}, nil
+}
