@@ -63,7 +63,7 @@ func LookUp(name string) (Measure, bool) {
 // were sent.
 func (m Measure) needsMessages() bool {
 	switch m.Name {
-	case "cpu_per_message", "lost_messages", "lost_fraction", "delivered_messages", "drain_time", "lateness_p99", "lateness_max":
+	case "cpu_per_message", "lost_messages", "lost_fraction", "wrong_values", "delivered_messages", "drain_time", "lateness_p99", "lateness_max":
 		return true
 	}
 	return false
