@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -224,10 +225,25 @@ func compare(s scenarios.Scenario, pairs []regress.Pair, mark regress.Mark) regr
 	return c
 }
 
+var madeFixture *Report
+
 // fixture is a run with everything that a report has to show: each mark, a
-// repeated replicate, a dead target, warnings, a broken gate.
+// repeated replicate, a dead target, warnings, a broken gate. It is made once;
+// its lists are the caller's own, the records are not.
 func fixture(t testing.TB) Report {
 	t.Helper()
+	if madeFixture == nil {
+		r := makeFixture(t)
+		madeFixture = &r
+	}
+	r := *madeFixture
+	r.Records = slices.Clone(r.Records)
+	r.Verdict.Comparisons = slices.Clone(r.Verdict.Comparisons)
+	r.Verdict.Checks = slices.Clone(r.Verdict.Checks)
+	return r
+}
+
+func makeFixture(t testing.TB) Report {
 	position := 0
 	r := Report{
 		Title: "Floodgate", Version: "v0.1.0-3-gabc",

@@ -200,7 +200,7 @@ func (f forestRows) Plot(c draw.Canvas, p *plot.Plot) {
 	left, right := trX(max(-f.tolerance, f.low)), trX(min(f.tolerance, f.high))
 	c.FillPolygon(inkBand.color(), []vg.Point{{X: left, Y: c.Min.Y}, {X: right, Y: c.Min.Y}, {X: right, Y: c.Max.Y}, {X: left, Y: c.Max.Y}})
 	zero := trX(0)
-	c.StrokeLine2(lineStyle(inkAxis, 1.25), zero, c.Min.Y, zero, c.Max.Y)
+	c.StrokeLine2(lineStyle(inkMuted, 1), zero, c.Min.Y, zero, c.Max.Y)
 	for i, comparison := range f.comparisons {
 		y := trY(f.y(i))
 		if f.namesOnTop {
@@ -209,10 +209,10 @@ func (f forestRows) Plot(c draw.Canvas, p *plot.Plot) {
 			word := textStyle(textSize+0.5, markInk(comparison.Mark), -1, 0)
 			c.FillText(word, vg.Point{X: c.Max.X, Y: y + vg.Points(f.row*0.24)}, string(comparison.Mark))
 		} else {
-			c.FillText(textStyle(12, markInk(comparison.Mark), 0, -0.5), vg.Point{X: c.Max.X + 12, Y: y}, string(comparison.Mark))
+			c.FillText(textStyle(12, markInk(comparison.Mark), 0, -0.5), vg.Point{X: c.Max.X + 12, Y: y + 2.5}, string(comparison.Mark))
 		}
 		if !measured(comparison) {
-			c.FillText(textStyle(textSize, inkMuted, -0.5, -0.5), vg.Point{X: zero, Y: y}, "not enough valid pairs")
+			c.FillText(textStyle(textSize, inkMuted, 0, -0.5), vg.Point{X: zero + 8, Y: y + 2}, "not enough valid pairs")
 			continue
 		}
 		f.interval(c, trX, y, comparison)

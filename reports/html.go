@@ -40,7 +40,8 @@ type page struct {
 	Style                         template.CSS
 	Facts                         []fact
 	Reasons, Leading              []string // all reasons, and those shown with the verdict
-	Rule                          []string
+	Marks                         []string // how the marks come about
+	Rule                          string   // how the decision does
 	Comparisons                   []comparisonRow
 	Forest                        []template.HTML
 	ForestNotes                   []string
@@ -62,6 +63,7 @@ type fact struct {
 
 // table is a plain table: the first cell of each row names it.
 type table struct {
+	Label   string // what it is, for those who move through the page by ear
 	Caption string
 	Figures bool // nothing but figures
 	Head    []column
@@ -85,16 +87,15 @@ func numberColumns(names ...string) []column {
 }
 
 type comparisonRow struct {
-	ID, Symbol, Mark, Class                          string
-	Scenario, Goal, Better, Delta, Interval, Trials  string
-	P, Adjusted, Note                                string
-	BaselineMedian, CandidateMedian, MinimumDetected string
+	ID, Symbol, Mark, Class                         string
+	Scenario, Goal, Better, Delta, Interval, Trials string
+	P, Adjusted, Note                               string
 }
 
 type checkRow struct {
-	Symbol, Word, Class                         string
-	ID, Scenario, Name, Op                      string
-	Passed, Observed, Baseline, Role, Authority string
+	Symbol, Word, Class                   string
+	ID, Scenario, Name                    string
+	Passed, Observed, Baseline, Authority string
 }
 
 type invalidView struct {
@@ -146,7 +147,7 @@ func (v *view) page() (page, error) {
 	p := page{
 		Title: v.Title, Symbol: outcomeSymbol(d.Outcome), Outcome: outcomeWord(d.Outcome), Class: outcomeClass(d.Outcome),
 		Summary: upperFirst(v.summary()) + ".", Style: template.CSS(pageStyle),
-		Facts: v.facts(), Reasons: d.Reasons, Rule: rule(v.Verdict.Options, len(v.comparisons)),
+		Facts: v.facts(), Reasons: d.Reasons, Marks: markRules(v.Verdict.Options), Rule: decisionRule(len(v.comparisons)),
 		ChecksSummary: v.checksSummary(), Ledger: v.ledgerOverview(), Warnings: v.warnings(),
 		Setup: v.setup(), Data: v.document(), Leading: v.leading(),
 	}
@@ -164,7 +165,7 @@ func (v *view) page() (page, error) {
 		return page{}, err
 	}
 	for i := range v.scenes {
-		s, err := v.sceneView(&v.scenes[i], ids[v.scenes[i].name])
+		s, err := v.sceneView(i, ids[v.scenes[i].name])
 		if err != nil {
 			return page{}, err
 		}
@@ -264,15 +265,15 @@ func checkRowOf(c regress.CheckResult, id string) checkRow {
 }
 
 func (v *view) drawForest(p *page) error {
-	any := false
+	drawable := false
 	for _, c := range v.comparisons {
-		any = any || measured(c)
+		drawable = drawable || measured(c)
 	}
 	switch {
 	case len(v.comparisons) == 0:
 		p.ForestNotes = []string{"Nothing was compared: only one variant ran."}
 		return nil
-	case !any:
+	case !drawable:
 		p.ForestNotes = []string{"There is nothing to draw: no comparison had enough valid pairs."}
 		return nil
 	}
@@ -301,6 +302,7 @@ func (v *view) ledgerOverview() *table {
 	}
 	shown := shownPlaces(all)
 	t := &table{
+		Label:   "Messages by place",
 		Caption: "Sums over the valid replicates of each variant, in messages. – is not told by the target.",
 		Head:    []column{{"experiment", false}, {"variant", false}, {"runs", true}},
 	}

@@ -106,20 +106,19 @@ type jsonLedger struct {
 	Messages   map[string]int64 `json:"messages"`
 }
 
-// jsonPercentile is one merged histogram; times are in seconds. sure is false
-// where fewer than ten samples lie beyond.
+// jsonPercentile is one merged histogram. A percentile with fewer than ten
+// samples beyond it is null: its value would be a matter of chance.
 type jsonPercentile struct {
-	Scenario  string           `json:"scenario"`
-	Role      string           `json:"role"`
-	Histogram string           `json:"histogram"`
-	Samples   int64            `json:"samples"`
-	Values    []jsonPercentage `json:"values"`
-}
-
-type jsonPercentage struct {
-	Percentile float64 `json:"percentile"`
-	Seconds    float64 `json:"seconds"`
-	Sure       bool    `json:"sure"`
+	Scenario  string   `json:"scenario"`
+	Role      string   `json:"role"`
+	Histogram string   `json:"histogram"`
+	Samples   int64    `json:"samples"`
+	P50       *float64 `json:"p50_seconds"`
+	P90       *float64 `json:"p90_seconds"`
+	P99       *float64 `json:"p99_seconds"`
+	P999      *float64 `json:"p99_9_seconds"`
+	P9999     *float64 `json:"p99_99_seconds"`
+	Longest   *float64 `json:"longest_seconds"`
 }
 
 type jsonInvalid struct {
@@ -254,11 +253,14 @@ func jsonPercentilesOf(s *scene) []jsonPercentile {
 			if d.samples() == 0 {
 				continue
 			}
-			j := jsonPercentile{Scenario: s.name, Role: role, Histogram: h.name, Samples: d.samples()}
-			for _, p := range append(percentileColumns[:len(percentileColumns):len(percentileColumns)], 100) {
-				j.Values = append(j.Values, jsonPercentage{p, d.at(p), d.sure(p) || p == 100})
+			at := func(percentile float64) *float64 {
+				if !d.sure(percentile) {
+					return nil
+				}
+				return number(d.at(percentile))
 			}
-			out = append(out, j)
+			out = append(out, jsonPercentile{s.name, role, h.name, d.samples(),
+				at(50), at(90), at(99), at(99.9), at(99.99), number(d.at(100))})
 		}
 	}
 	return out

@@ -327,7 +327,7 @@ func (v *view) mdDecision() block {
 
 func (v *view) mdExplanation() block {
 	b := block{head: []string{"<details><summary>How to read this</summary>", ""}}
-	for _, line := range rule(v.Verdict.Options, len(v.comparisons)) {
+	for _, line := range append(markRules(v.Verdict.Options), decisionRule(len(v.comparisons))) {
 		b.head = append(b.head, "- "+line)
 	}
 	b.head = append(b.head, "",

@@ -187,9 +187,9 @@ func (p percentilePlot) draw(c draw.Canvas) {
 	chart.Y.Tick.Marker = plot.ConstantTicks(decades(p.low, p.high))
 	chart.Add(doubt{p.doubtFrom}, grid{x: true, y: true})
 	for _, d := range p.distributions {
-		line := &plotter.Line{XYs: straightenLog(d.curve()), LineStyle: lineStyle(inkCandidate, 1.8)}
+		line := &plotter.Line{XYs: straightenLog(d.curve(), math.Log(p.high/p.low)), LineStyle: lineStyle(inkCandidate, curveWidth)}
 		if d.role == record.Baseline {
-			line.LineStyle = lineStyle(inkBaseline, 1.8, 5, 3)
+			line.LineStyle = lineStyle(inkBaseline, curveWidth, 5, 3)
 		}
 		chart.Add(line)
 	}
@@ -199,13 +199,14 @@ func (p percentilePlot) draw(c draw.Canvas) {
 	c.FillText(textStyle(textSize, inkMuted, -1, 0), vg.Point{X: c.Max.X - 14, Y: c.Min.Y + 3}, "share of the samples that took at most this long")
 }
 
-// straightenLog is straighten on logarithmic axes.
-func straightenLog(xys plotter.XYs) plotter.XYs {
+// straightenLog is straighten on logarithmic axes, of which the upright one
+// spans height.
+func straightenLog(xys plotter.XYs, height float64) plotter.XYs {
 	logs := make(plotter.XYs, len(xys))
 	for i, xy := range xys {
 		logs[i] = plotter.XY{X: math.Log(xy.X), Y: math.Log(xy.Y)}
 	}
-	logs = straighten(logs, 0.005)
+	logs = straighten(logs, 0.002*height)
 	for i, xy := range logs {
 		logs[i] = plotter.XY{X: math.Exp(xy.X), Y: math.Exp(xy.Y)}
 	}

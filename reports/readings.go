@@ -214,14 +214,14 @@ func underWay(t record.Timeline) float64 {
 		record.ColumnKernelDropped, record.ColumnQueueDropped} {
 		values := t.Columns[name]
 		for i := 1; i < len(values) && i < len(times); i++ {
-			if values[i] != values[i-1] {
+			if values[i] != values[i-1] && finite(times[i]) {
 				last = max(last, times[i])
 			}
 		}
 	}
 	for _, name := range []string{record.ColumnKernelQueue, record.ColumnQueueLength} {
 		for i, x := range t.Columns[name] {
-			if x > 0 && i < len(times) {
+			if x > 0 && i < len(times) && finite(times[i]) {
 				last = max(last, times[i])
 			}
 		}

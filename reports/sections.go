@@ -22,12 +22,15 @@ type sceneView struct {
 	Legend                        []legendEntry
 	TimelineTables                []*table
 	Percentiles                   []percentileView
+	PercentileTable               *table
 	PercentileNotes               []string
 	Ledger                        *table
 	LedgerNote                    string
 	Checks                        []checkRow
 	Replicates                    *table
 	YAML                          string
+
+	charts string // begins the ids of the charts; short, because there are many
 }
 
 type figure struct {
@@ -44,11 +47,11 @@ type legendEntry struct {
 type percentileView struct {
 	Title, Words string
 	SVG          template.HTML
-	Table        *table
 }
 
-func (v *view) sceneView(s *scene, id string) (sceneView, error) {
-	out := sceneView{ID: id, Name: s.name, Facts: s.facts(), YAML: s.yaml(), Replicates: s.replicates()}
+func (v *view) sceneView(i int, id string) (sceneView, error) {
+	s := &v.scenes[i]
+	out := sceneView{ID: id, charts: fmt.Sprintf("c%d", i), Name: s.name, Facts: s.facts(), YAML: s.yaml(), Replicates: s.replicates()}
 	if s.scenario != nil {
 		out.Description = s.scenario.Description
 	}
@@ -160,7 +163,7 @@ func (out *sceneView) addLedger(s *scene) {
 		out.LedgerNote = "Nothing was offered, so nothing could be lost."
 		return
 	}
-	t := &table{Head: []column{{"place", false}, {"", false}}}
+	t := &table{Label: "Ledger", Head: []column{{"place", false}, {"", false}}}
 	for _, sum := range ts {
 		t.Head = append(t.Head, column{sum.role + ", " + plural(sum.replicates, "run"), true}, column{"of sent", true})
 	}
@@ -175,7 +178,7 @@ func (out *sceneView) addLedger(s *scene) {
 		}
 		name := p.name
 		if !p.stage {
-			name = "− " + name
+			name = "−\u00a0" + name
 		}
 		cells := []string{name, p.words}
 		for _, sum := range ts {
@@ -195,7 +198,7 @@ func (out *sceneView) addTimelines(s *scene, d detail) error {
 	out.TimelineNotes = append(out.TimelineNotes, t.words)
 	if len(t.panels) > 0 {
 		for i, rec := range t.records {
-			svg, err := t.drawing(i, fmt.Sprintf("%s-t%d", out.ID, i)).svg()
+			svg, err := t.drawing(i, fmt.Sprintf("%st%d", out.charts, i)).svg()
 			if err != nil {
 				return err
 			}
@@ -231,16 +234,16 @@ func (t *timelines) notes() []string {
 	return notes
 }
 
-// swatch is the sample of a curve in the legend.
+// swatch is the sample of a curve in the legend, in words of the style sheet.
 func (c curve) swatch() template.HTML {
-	mark := fmt.Sprintf(`<path class="s-%s" stroke-width="2" d="M0 5H24"/>`, c.ink.name())
-	if len(c.dashes) > 0 {
-		mark = fmt.Sprintf(`<path class="s-%s" stroke-width="2" stroke-dasharray="%s,%s" d="M0 5H24"/>`, c.ink.name(), short(c.dashes[0], 1), short(c.dashes[1], 1))
+	kind := "key"
+	switch {
+	case c.area:
+		kind += " area"
+	case len(c.dashes) > 0:
+		kind += " dashed"
 	}
-	if c.area {
-		mark = fmt.Sprintf(`<path class="f-%s" d="M0 0H24V10H0Z"/>`, c.ink.name())
-	}
-	return template.HTML(`<svg class="key" viewBox="0 0 24 10" aria-hidden="true">` + mark + `</svg>`)
+	return template.HTML(fmt.Sprintf(`<i class="%s" style="color:var(--%s)"></i>`, kind, c.ink.name()))
 }
 
 // detail is how much of each scenario's readings the page shows. It shrinks
@@ -252,7 +255,7 @@ type detail struct {
 
 func detailFor(scenes int) detail {
 	return detail{
-		points: min(max(2400/max(scenes, 1), 60), 240),
+		points: min(max(2000/max(scenes, 1), 60), 240),
 		rows:   min(max(300/max(scenes, 1), 8), 20),
 	}
 }
@@ -262,7 +265,7 @@ func detailFor(scenes int) detail {
 func readingsTable(rec *record.Record, rows int) *table {
 	times := rec.Timeline.Columns[record.ColumnTime]
 	every := (len(times) + rows - 1) / rows
-	t := &table{Caption: upperFirst(runName(rec)) + ". Counters are cumulative; columns of zeros are left out.", Figures: true}
+	t := &table{Caption: upperFirst(runName(rec)) + ". Counters are cumulative; columns of zeros are left out.", Figures: true, Label: "Readings"}
 	if every > 1 {
 		t.Caption += fmt.Sprintf(" Every %d. of %d readings, and the last; the record has all.", every, len(times))
 	}
@@ -300,6 +303,7 @@ func reading(x float64) string {
 
 func (out *sceneView) addPercentiles(s *scene) error {
 	var none []string
+	t := percentileTable()
 	for i, h := range histogramWords {
 		var ds []distribution
 		for _, role := range s.roles() {
@@ -312,11 +316,17 @@ func (out *sceneView) addPercentiles(s *scene) error {
 			none = append(none, h.name)
 			continue
 		}
-		svg, err := p.drawing(fmt.Sprintf("%s-p%d", out.ID, i)).svg()
+		svg, err := p.drawing(fmt.Sprintf("%sp%d", out.charts, i)).svg()
 		if err != nil {
 			return err
 		}
-		out.Percentiles = append(out.Percentiles, percentileView{Title: h.title, Words: upperFirst(h.words) + ".", SVG: template.HTML(svg), Table: percentileTable(p)})
+		out.Percentiles = append(out.Percentiles, percentileView{h.title, upperFirst(h.words) + ".", template.HTML(svg)})
+		for _, d := range p.distributions {
+			t.add(d.row(h.name)...)
+		}
+	}
+	if len(t.Rows) > 0 {
+		out.PercentileTable = t
 	}
 	if len(none) > 0 {
 		out.PercentileNotes = append(out.PercentileNotes, "No valid replicate recorded "+strings.Join(none, ", ")+".")
@@ -324,24 +334,23 @@ func (out *sceneView) addPercentiles(s *scene) error {
 	return nil
 }
 
-func percentileTable(p percentilePlot) *table {
-	t := &table{Head: append([]column{{"variant", false}}, numberColumns("p50", "p90", "p99", "p99.9", "p99.99", "longest", "samples")...)}
-	doubtful := false
-	for _, d := range p.distributions {
-		cells := []string{d.role}
-		for _, percentile := range percentileColumns {
-			text := secondsText(d.at(percentile))
-			if !d.sure(percentile) {
-				text += " *"
-				doubtful = true
-			}
-			cells = append(cells, text)
+func percentileTable() *table {
+	return &table{
+		Label:   "Percentiles",
+		Caption: "All valid replicates together. * fewer than 10 samples beyond: a matter of chance.",
+		Head:    append([]column{{"histogram", false}, {"variant", false}}, numberColumns("p50", "p90", "p99", "p99.9", "p99.99", "longest", "samples")...),
+	}
+}
+
+// row is the distribution as a row of the table of percentiles.
+func (d distribution) row(name string) []string {
+	cells := []string{name, d.role}
+	for _, percentile := range percentileColumns {
+		text := secondsText(d.at(percentile))
+		if !d.sure(percentile) {
+			text += " *"
 		}
-		t.add(append(cells, secondsText(d.at(100)), grouped(d.samples()))...)
+		cells = append(cells, text)
 	}
-	t.Caption = "All valid replicates together."
-	if doubtful {
-		t.Caption += " * fewer than 10 samples beyond: a matter of chance."
-	}
-	return t
+	return append(cells, secondsText(d.at(100)), grouped(d.samples()))
 }

@@ -23,6 +23,7 @@ func (s *scene) replicates() *table {
 		goal = s.scenario.Goal
 	}
 	t := &table{
+		Label:   "Replicates",
 		Caption: "In the order of the run. Replicates of a pair have the same number.",
 		Head: []column{{"place", true}, {"pair", true}, {"attempt", true}, {"variant", false}, {"first", false},
 			{goalHead(goal), true}, {"lost", true}, {"lateness p99", true}, {"validity", false}, {"warnings", false}},
@@ -36,7 +37,21 @@ func (s *scene) replicates() *table {
 			rec.Order.First, measureCell(rec, goal.Name), measureCell(rec, "lost_messages"), measureCell(rec, "lateness_p99"),
 			validity, strings.Join(rec.Warnings, "; "))
 	}
+	t.drop("warnings", "")
+	t.drop("attempt", "0")
 	return t
+}
+
+// drop removes the named column when all its cells say nothing.
+func (t *table) drop(name, nothing string) {
+	i := slices.IndexFunc(t.Head, func(c column) bool { return c.Name == name })
+	if i < 0 || slices.ContainsFunc(t.Rows, func(row []string) bool { return row[i] != nothing }) {
+		return
+	}
+	t.Head = slices.Delete(t.Head, i, i+1)
+	for r := range t.Rows {
+		t.Rows[r] = slices.Delete(t.Rows[r], i, i+1)
+	}
 }
 
 func goalHead(goal scenarios.Measure) string {
@@ -66,22 +81,22 @@ func (v *view) setup() *table {
 	if len(roles) == 0 {
 		return nil
 	}
-	t := &table{Head: []column{{"", false}}}
+	t := &table{Label: "What ran", Head: []column{{"", false}}}
 	for _, role := range roles {
 		t.Head = append(t.Head, column{role, false})
 	}
 	for _, line := range setupLines {
 		cells := []string{line.name}
-		any := false
+		told := false
 		for _, role := range roles {
 			text := line.of(v.ofRole(role))
-			any = any || text != ""
+			told = told || text != ""
 			if text == "" {
 				text = absent
 			}
 			cells = append(cells, text)
 		}
-		if any {
+		if told {
 			t.add(cells...)
 		}
 	}

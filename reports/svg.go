@@ -97,8 +97,12 @@ func lineStyle(i ink, width float64, dashes ...float64) draw.LineStyle {
 	return s
 }
 
-// hairline is the width of axes and grids; the style sheet's default.
-const hairline = "0.75"
+// Widths of lines that the style sheet knows by their class: those of axes and
+// grids, and those of curves.
+const (
+	hairline   = 0.75
+	curveWidth = 1.5
+)
 
 // newPlot returns a plot in the house style: no background, quiet axes.
 func newPlot() *plot.Plot {
@@ -106,8 +110,8 @@ func newPlot() *plot.Plot {
 	p.BackgroundColor = nil
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
 		axis.Padding = 0
-		axis.LineStyle = lineStyle(inkAxis, 0.75)
-		axis.Tick.LineStyle = lineStyle(inkAxis, 0.75)
+		axis.LineStyle = lineStyle(inkAxis, hairline)
+		axis.Tick.LineStyle = lineStyle(inkAxis, hairline)
 		axis.Tick.Length = vg.Points(3)
 		axis.Tick.Label.Font = font.From(chartFont, textSize)
 		axis.Tick.Label.Color = inkMuted.color()
@@ -224,14 +228,17 @@ func attributes(css string) string {
 	switch {
 	case set["font-size"] != "":
 		size := strings.TrimSuffix(set["font-size"], "px")
-		out := fmt.Sprintf(` class="f-%s"`, inkClass(set["fill"]))
+		out := ""
+		if i := inkClass(set["fill"]); i != inkMuted.name() { // the style sheet's default
+			out = fmt.Sprintf(` class="f-%s"`, i)
+		}
 		if size != short(textSize, 2) {
 			out += fmt.Sprintf(` font-size="%s"`, size)
 		}
 		return out
 	case set["fill"] == "none":
 		out := fmt.Sprintf(` class="s-%s"`, inkClass(set["stroke"]))
-		if w := set["stroke-width"]; w != "" && w != hairline {
+		if w := set["stroke-width"]; w != short(hairline, 2) && w != short(curveWidth, 2) {
 			out += fmt.Sprintf(` stroke-width="%s"`, w)
 		}
 		if d := set["stroke-dasharray"]; d != "" {
@@ -258,7 +265,7 @@ type grid struct{ x, y bool }
 // Plot implements plot.Plotter.
 func (g grid) Plot(c draw.Canvas, p *plot.Plot) {
 	trX, trY := p.Transforms(&c)
-	style := lineStyle(inkGrid, 0.75)
+	style := lineStyle(inkGrid, hairline)
 	if g.x {
 		for _, t := range p.X.Tick.Marker.Ticks(p.X.Min, p.X.Max) {
 			if x := trX(t.Value); !t.IsMinor() && c.ContainsX(x) {
@@ -278,6 +285,9 @@ func (g grid) Plot(c draw.Canvas, p *plot.Plot) {
 // niceTicks returns about n round ticks from lo to hi with their labels. Base
 // is 10, or 2 for bytes, whose round numbers are multiples of 1024.
 func niceTicks(lo, hi float64, n int, base int, label func(float64) string) []plot.Tick {
+	if !finite(lo) || !finite(hi) || hi < lo {
+		return nil
+	}
 	step := niceStep((hi-lo)/float64(n)*0.8, base)
 	var ticks []plot.Tick
 	for i := math.Ceil(lo/step - 1e-9); i*step <= hi+step*1e-9; i++ {

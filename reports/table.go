@@ -74,7 +74,7 @@ func wrap(text string, cells int) []string {
 type textTable struct {
 	head  []string
 	right []bool // columns aligned to the right, by index
-	give  int    // the column that is shortened when the table is too wide
+	give  []int  // the columns that are shortened, in turn, when the table is too wide
 	rows  []textRow
 }
 
@@ -99,8 +99,12 @@ func (t *textTable) lines(limit int, s style) []string {
 	for _, w := range widths {
 		total += w
 	}
-	if over := total - limit; limit > 0 && over > 0 {
-		widths[t.give] = max(min(leastGive, widths[t.give]), widths[t.give]-over)
+	if limit > 0 {
+		for _, i := range t.give {
+			narrowed := max(min(leastGive, widths[i]), widths[i]-max(total-limit, 0))
+			total -= widths[i] - narrowed
+			widths[i] = narrowed
+		}
 	}
 	out := []string{s.dim(t.line(t.head, widths, nil))}
 	for _, row := range t.rows {

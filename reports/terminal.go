@@ -76,11 +76,18 @@ func (t *terminal) heading(text string) { t.add("", t.bold(text)) }
 
 func (t *terminal) header() {
 	d := t.Verdict.Decision
-	head := outcomeSymbol(d.Outcome) + " " + outcomeWord(d.Outcome)
+	plain := outcomeSymbol(d.Outcome) + " " + outcomeWord(d.Outcome)
+	head := plain
 	if paint := t.symbol(outcomeSymbol(d.Outcome)); paint != nil {
 		head = paint(head)
 	}
-	t.add(t.bold(head) + ": " + t.summary())
+	// Wrapped as plain text, then painted: wrapping counts every byte as a cell.
+	for i, line := range wrap(plain+": "+t.summary(), t.width) {
+		if i == 0 {
+			line = t.bold(head) + strings.TrimPrefix(line, plain)
+		}
+		t.add(line)
+	}
 	for _, role := range []string{record.Baseline, record.Candidate} {
 		if specs := t.specs(role); specs != "" {
 			t.add(t.dim(pad(role, 10)) + clean(specs))
@@ -104,7 +111,7 @@ func (t *terminal) comparisonTable() {
 	table := textTable{
 		head:  []string{"perf", "experiment", "goal", "Δ mean %", "Δ mean % CI", "trials"},
 		right: []bool{false, false, false, true, true, true},
-		give:  1,
+		give:  []int{1, 2},
 	}
 	for _, c := range t.comparisons {
 		row := textRow{
@@ -127,7 +134,7 @@ func (t *terminal) checkTable() {
 	t.heading("Bounds checks: " + t.checksSummary())
 	table := textTable{
 		head: []string{"perf", "experiment", "bounds_check_name", "replicates_passed", "observed_value", "baseline"},
-		give: 1,
+		give: []int{1, 2, 5, 4},
 	}
 	for _, c := range t.checks {
 		symbol, word := checkMark(c)
@@ -149,7 +156,7 @@ func (t *terminal) ledgerTable() {
 	}
 	t.heading("Where the messages went (sums over valid replicates; – is not told by the target)")
 	shown := shownPlaces(all)
-	table := textTable{head: []string{"experiment", "variant", "runs"}, right: []bool{false, false, true}}
+	table := textTable{give: []int{0}, head: []string{"experiment", "variant", "runs"}, right: []bool{false, false, true}}
 	for _, i := range shown {
 		table.head = append(table.head, places[i].name)
 		table.right = append(table.right, true)

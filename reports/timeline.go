@@ -109,9 +109,11 @@ type timelines struct {
 func newTimelines(s *scene, points int) timelines {
 	t := timelines{chosen: s.choose(), points: points}
 	for _, rec := range t.records {
-		times := rec.Timeline.Columns[record.ColumnTime]
-		t.to = max(t.to, times[len(times)-1])
-		t.from = min(t.from, times[0])
+		for _, x := range rec.Timeline.Columns[record.ColumnTime] {
+			if finite(x) {
+				t.from, t.to = min(t.from, x), max(t.to, x)
+			}
+		}
 		t.underWay = max(t.underWay, underWay(rec.Timeline))
 	}
 	// A cut that saves little is not worth a second axis.
@@ -129,16 +131,16 @@ func (t *timelines) addPanel(p panel) {
 	var told []curve
 	for _, c := range p.curves {
 		var of []plotter.XYs
-		any := false
+		seen := false
 		for _, rec := range t.records {
 			xys := c.points(rec.Timeline)
-			any = any || len(xys) > 1
+			seen = seen || len(xys) > 1
 			for _, xy := range xys {
 				d.top = max(d.top, xy.Y)
 			}
 			of = append(of, xys)
 		}
-		if !any {
+		if !seen {
 			t.missing = append(t.missing, c.words)
 			continue
 		}
@@ -160,7 +162,7 @@ func (t *timelines) addPanel(p panel) {
 			if len(xys) > t.points {
 				t.reduced = true
 			}
-			d.points[i][j] = straighten(reduce(xys, t.points), d.top*0.002)
+			d.points[i][j] = straighten(reduce(xys, t.points), d.top*0.004)
 		}
 	}
 	t.panels = append(t.panels, d)
@@ -237,7 +239,7 @@ func (t *timelines) plot(panel drawnPanel, replicate int, labelled bool) *plot.P
 		if len(xys) < 2 {
 			continue
 		}
-		line := &plotter.Line{XYs: xys, LineStyle: lineStyle(c.ink, 1.4, c.dashes...)}
+		line := &plotter.Line{XYs: xys, LineStyle: lineStyle(c.ink, curveWidth, c.dashes...)}
 		if c.area {
 			line.FillColor, line.LineStyle.Width = c.ink.color(), 0
 		}

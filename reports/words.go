@@ -211,24 +211,24 @@ func (v *view) checksSummary() string {
 	return strings.Join(parts, ", ")
 }
 
-// rule says how marks and the decision come about, with this run's numbers.
-func rule(o regress.Options, comparisons int) []string {
-	level := share(o.Confidence)
-	tolerance := share(o.Tolerance)
-	lines := []string{
-		fmt.Sprintf("❌ regressed, ✅ improved: the mean of the paired changes is at least %s, its %s interval leaves out 0, and the scenario is not declared erratic.", tolerance, level),
-		fmt.Sprintf("➖ no change: the whole interval lies within ±%s. This is proved, not assumed.", tolerance),
+// markRules say how the marks come about, with this run's numbers.
+func markRules(o regress.Options) []string {
+	return []string{
+		fmt.Sprintf("❌ regressed, ✅ improved: the mean of the paired changes is at least %s, its %s interval leaves out 0, and the scenario is not declared erratic.",
+			share(o.Tolerance), share(o.Confidence)),
+		fmt.Sprintf("➖ no change: the whole interval lies within ±%s. This is proved, not assumed.", share(o.Tolerance)),
 		"❔ inconclusive: neither of these. The row says which change could have been found, and how many pairs would settle it.",
 		"⛔ no verdict: too few valid pairs to judge.",
 	}
-	last := "The run fails when a gate's check breaks in any replicate"
+}
+
+// decisionRule says how the decision of a run comes about.
+func decisionRule(comparisons int) string {
+	regression := "a regression is found"
 	if comparisons > 1 {
-		last += fmt.Sprintf(", or when a regression survives Holm's correction over the %d comparisons of the run", comparisons)
-	} else {
-		last += ", or when a regression is found"
+		regression = fmt.Sprintf("a regression survives Holm's correction over the %d comparisons", comparisons)
 	}
-	last += ". Missing data never passes."
-	return append(lines, last)
+	return "A run fails when a gate's check breaks in any replicate, or when " + regression + ". Missing data never passes."
 }
 
 // note is the second line of a comparison: why, and what would help. It is
@@ -302,7 +302,7 @@ func passedCell(c regress.CheckResult) string {
 func observedCell(c regress.CheckResult) string {
 	bound := scenarios.Format(c.Check.Bound, c.Check.Measure.Unit)
 	if c.Total == 0 || c.Missing >= c.Total || !finite(c.Observed) {
-		return "not measured (bound " + sign(c.Check.Op, true) + " " + bound + ")"
+		return absent + " (" + sign(c.Check.Op, true) + " " + bound + ")"
 	}
 	return scenarios.Format(c.Observed, c.Check.Measure.Unit) + " " +
 		sign(c.Check.Op, c.Check.Holds(c.Observed)) + " " + bound

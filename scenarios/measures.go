@@ -44,6 +44,7 @@ var Measures = []Measure{
 	{"drain_time", Seconds, "lower", "from the end of the load until the last upload had arrived"},
 	{"lateness_p99", Seconds, "lower", "how late the generator was, 99th percentile"},
 	{"lateness_max", Seconds, "lower", "how late the generator was at worst"},
+	{"blocked_time", Seconds, "lower", "how long the generator stood before a full unix socket"},
 	{"intake_bytes", Bytes, "lower", "compressed bytes that the intake took"},
 	{"intake_requests", Count, "lower", "uploads that the intake took"},
 	{"intake_connections", Count, "lower", "connections opened to the intake"},
@@ -63,7 +64,7 @@ func LookUp(name string) (Measure, bool) {
 // were sent.
 func (m Measure) needsMessages() bool {
 	switch m.Name {
-	case "cpu_per_message", "lost_messages", "lost_fraction", "wrong_values", "delivered_messages", "drain_time", "lateness_p99", "lateness_max":
+	case "cpu_per_message", "lost_messages", "lost_fraction", "wrong_values", "delivered_messages", "drain_time", "lateness_p99", "lateness_max", "blocked_time":
 		return true
 	}
 	return false

@@ -59,6 +59,12 @@ func (f *judgeFlags) add(flags *pflag.FlagSet) {
 // options checks the flags and returns what they mean.
 func (f *judgeFlags) options() (regress.Options, error) {
 	o := regress.DefaultOptions()
+	if f.confidence < 50 || f.confidence > 99.9 {
+		return o, usagef("--confidence is %v, allowed are 50 to 99.9 percent", f.confidence)
+	}
+	if f.tolerance < 0 || f.tolerance >= 100 {
+		return o, usagef("--tolerance is %v, allowed are 0 to 100 percent", f.tolerance)
+	}
 	o.Confidence, o.Tolerance = f.confidence/100, f.tolerance/100
 	for _, what := range f.failOn {
 		if what != "inconclusive" {

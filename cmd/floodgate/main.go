@@ -107,9 +107,7 @@ Exit codes: 0 pass; 1 regressed or a gate failed; 2 usage or scenario fault;
 	})
 	root.AddCommand(a.benchCommand(), a.runCommand(), a.compareCommand(), a.reportCommand(),
 		a.scenariosCommand(), a.intakeCommand(), a.versionCommand())
-	for _, cmd := range root.Commands() {
-		refuseArguments(cmd)
-	}
+	refuseArguments(root)
 	return root
 }
 

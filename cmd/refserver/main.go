@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"runtime/pprof"
 	"syscall"
 	"time"
 
@@ -60,6 +61,12 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 		return exitRefused
 	}
 	defer stopStats()
+	stopProfile, err := profile(opts.profile)
+	if err != nil {
+		fmt.Fprintf(stderr, "refserver: %v\n", err)
+		return exitRefused
+	}
+	defer stopProfile()
 	for _, addr := range s.Addrs() {
 		slog.Info("listening", "network", addr.Network(), "address", addr.String(), "reader", opts.config.Reader, "flush", opts.config.Flush)
 	}
@@ -94,6 +101,27 @@ func serveStatistics(address string, s *server.Server) (stop func(), err error) 
 	return func() {
 		endpoint.Close()
 		<-done
+	}, nil
+}
+
+// profile starts a CPU profile and returns what ends it.
+func profile(path string) (stop func(), err error) {
+	if path == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot write a CPU profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("cannot write a CPU profile: %w", err)
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		if err := f.Close(); err != nil {
+			slog.Error("CPU profile lost", "err", err)
+		}
 	}, nil
 }
 

@@ -15,6 +15,7 @@ type options struct {
 	config    server.Config
 	stats     string
 	statsFile string
+	profile   string
 	version   bool
 }
 
@@ -59,6 +60,7 @@ func parseOptions(args []string, env func(string) (string, bool), stdout io.Writ
 	flags.DurationVar(&c.Grace, "grace", c.Grace, "how long a stop may take")
 	flags.StringVar(&o.stats, "stats", "", "address of the statistics endpoint, such as 127.0.0.1:8126; empty for none")
 	flags.StringVar(&o.statsFile, "stats-file", "", "file that the final statistics are written to")
+	flags.StringVar(&o.profile, "cpu-profile", "", "file that a CPU profile of the whole run is written to")
 	flags.BoolVar(&o.version, "version", false, "print the version and exit")
 	if err := flags.Parse(args); err != nil {
 		return o, err

@@ -19,6 +19,7 @@ type findings struct {
 	ledger    record.Ledger
 	values    *record.Values
 	lateness  *hdrhistogram.Histogram // nil without a load
+	blocked   time.Duration           // of the generator, by a full receiver
 	cpu       *time.Duration          // of the target, from the first due message until it ended
 	elapsed   time.Duration           // from the first due message until drained
 	rssPeak   *int64
@@ -80,6 +81,7 @@ func measures(f findings) []record.Measure {
 	if f.lateness != nil {
 		values["lateness_p99"] = time.Duration(f.lateness.ValueAtQuantile(99)).Seconds()
 		values["lateness_max"] = time.Duration(f.lateness.Max()).Seconds()
+		values["blocked_time"] = f.blocked.Seconds()
 		if !f.intake.Last.IsZero() {
 			values["drain_time"] = max(0, f.intake.Last.Sub(f.loadEnded).Seconds())
 		}

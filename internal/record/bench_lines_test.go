@@ -36,6 +36,7 @@ var catalogue = []struct{ name, unit, bench string }{
 	{"drain_time", "s", "drain-time-sec"},
 	{"lateness_p99", "s", "lateness-p99-sec"},
 	{"lateness_max", "s", "lateness-max-sec"},
+	{"blocked_time", "s", "blocked-time-sec"},
 	{"intake_bytes", "B", "intake-B"},
 	{"intake_requests", "count", "intake-requests"},
 	{"intake_connections", "count", "intake-connections"},

@@ -139,6 +139,14 @@ func (v Variant) checkName() error {
 
 func notInWord(r rune) bool { return !strings.ContainsRune(inWord, r) }
 
+// isKey reports whether text can name an option. One without a small letter
+// names an environment variable; a mixture would be neither.
+func isKey(text string) bool {
+	word := strings.ToLower(text)
+	return text != "" && strings.Contains(lower, word[:1]) && !strings.ContainsFunc(word, notInWord) &&
+		(text == word || text == strings.ToUpper(text))
+}
+
 func parseOptions(text string) (Options, error) {
 	if text == "" {
 		return nil, errors.New("nothing follows the last colon: want key=value,… or no colon")
@@ -149,8 +157,8 @@ func parseOptions(text string) (Options, error) {
 		switch {
 		case !found:
 			return nil, fmt.Errorf("option %q has no value: want key=value", part)
-		case key == "" || !strings.Contains(lower, key[:1]) || strings.ContainsFunc(key, notInWord):
-			return nil, fmt.Errorf("option %q has no proper key: want lower-case letters, digits, and . _ -, a letter first", part)
+		case !isKey(key):
+			return nil, fmt.Errorf("option %q has no proper key: want letters, digits, and . _ -, a letter first; capitals for an environment variable, else lower case", part)
 		}
 		if _, twice := options.Get(key); twice {
 			return nil, fmt.Errorf("option %q is given twice", key)
