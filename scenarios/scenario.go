@@ -115,7 +115,7 @@ type Limits struct {
 	LatenessP99 time.Duration // a generator later than this makes the run invalid
 	Drain       time.Duration // for everything sent to arrive at the intake
 	Stop        time.Duration // for the target to end by itself after it was asked to
-	Retries     int           // how often an invalid pair is repeated
+	Retries     int           // how many invalid pairs are repeated, in all
 }
 
 // Check is one limit on one measure, judged in every replicate.

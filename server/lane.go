@@ -161,10 +161,12 @@ func (l *lane) readDecoupled(ctx context.Context) error {
 func (l *lane) process() {
 	timer := time.NewTimer(time.Until(l.nextFlush))
 	defer timer.Stop()
+	var worked time.Time
 	for {
 		slots := l.queue.filled(readBatch)
 		if len(slots) > 0 {
-			l.ingest(slots, time.Now())
+			worked = time.Now()
+			l.ingest(slots, worked)
 			l.queue.release(len(slots))
 			continue
 		}
@@ -172,6 +174,10 @@ func (l *lane) process() {
 			if l.queue.length() == 0 {
 				return
 			}
+			continue
+		}
+		if now := time.Now(); now.Sub(worked) < 3*pause && now.Before(l.nextFlush) {
+			nap(pause)
 			continue
 		}
 		if !l.queue.idle() {

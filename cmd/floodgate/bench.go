@@ -191,6 +191,9 @@ func (f *runFlags) config(suite []scenarios.Scenario, roles []string) (harness.C
 		}
 		c.Variants = append(c.Variants, v)
 	}
+	if err := c.Validate(); err != nil {
+		return c, &usageError{err}
+	}
 	return c, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
 	"syscall"
@@ -54,6 +55,7 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 		fmt.Fprintf(stderr, "refserver: %v\n", err)
 		return exitRefused
 	}
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + s.Processors())
 	// The statistics stay readable until the last message is uploaded.
 	stopStats, err := serveStatistics(opts.stats, s)
 	if err != nil {

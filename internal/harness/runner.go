@@ -30,6 +30,16 @@ type Config struct {
 	OnEvent func(Event)
 }
 
+// Validate names what Run could not carry out.
+func (c Config) Validate() error {
+	for _, s := range c.Scenarios {
+		if s.Order == scenarios.Woven {
+			return fmt.Errorf("cannot run scenario %s: order woven is not carried out by this version, use blocks", s.Name)
+		}
+	}
+	return nil
+}
+
 // Event is something that happened in a run, for whoever shows progress.
 type Event struct {
 	Scenario  string
@@ -46,19 +56,19 @@ type Event struct {
 // Run carries out the plan pair by pair and writes a record for every
 // replicate, valid or not. It returns the records in the order of the run. When
 // ctx ends it stops the target at hand, keeps what is finished, and returns its
-// cause. An invalid pair is repeated as a whole, as often as its scenario
-// allows; a target that died is not, because repeating would hide it.
+// cause. An invalid pair is repeated as a whole; how many repetitions a scenario
+// allows it has for all its pairs together, which bounds the run. A target that died is not repeated, because repeating would hide it.
 func Run(ctx context.Context, config Config) ([]*record.Record, error) {
-	r := runner{config: config, prepared: map[string]*prepared{}}
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	r := runner{config: config, prepared: map[string]*prepared{}, repeats: map[string]int{}}
 	var roles []string
 	for _, v := range config.Variants {
 		roles = append(roles, v.Role)
 	}
 	replicates := map[string]int{}
 	for _, s := range config.Scenarios {
-		if s.Order == scenarios.Woven {
-			return nil, fmt.Errorf("cannot run scenario %s: order woven is not carried out by this version, use blocks", s.Name)
-		}
 		if replicates[s.Name] = config.Replicates[s.Name]; replicates[s.Name] == 0 {
 			replicates[s.Name] = s.Replicates
 		}
@@ -80,6 +90,7 @@ func Run(ctx context.Context, config Config) ([]*record.Record, error) {
 type runner struct {
 	config   Config
 	prepared map[string]*prepared
+	repeats  map[string]int // of invalid pairs, by scenario
 	records  []*record.Record
 	position int // of the next replicate
 	done     int
@@ -144,10 +155,11 @@ func (r *runner) pair(ctx context.Context, pair Pair) error {
 		for _, rec := range records {
 			valid = valid && rec.Invalid == ""
 		}
-		if valid || final || attempt >= s.Limits.Retries {
+		if valid || final || r.repeats[s.Name] >= s.Limits.Retries {
 			r.done += len(pair.Roles)
 			return nil
 		}
+		r.repeats[s.Name]++
 	}
 }
 
