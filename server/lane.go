@@ -111,13 +111,19 @@ func (l *lane) readCoupled(ctx context.Context) error {
 	return nil
 }
 
-// readDecoupled moves datagrams from the socket to the queue. It never waits
-// for the processor while it runs: what finds no room is dropped and counted.
+// readDecoupled moves datagrams from the socket to the queue. It waits for the
+// processor no longer than a pause: what finds no room then is dropped and
+// counted.
 func (l *lane) readDecoupled(ctx context.Context) error {
 	defer l.queue.close()
 	overflow := newSlots(readBatch, l.config.BufferSize)
 	for ctx.Err() == nil {
 		slots := l.queue.free(readBatch)
+		if len(slots) == 0 {
+			// The kernel's buffer may hold the rest until there is room again.
+			nap(pause)
+			slots = l.queue.free(readBatch)
+		}
 		full := len(slots) == 0
 		if full {
 			slots = overflow
@@ -259,7 +265,7 @@ func (l *lane) send(cut *aggregate.Cut) {
 // ten datagrams, whatever their size, and a full one blocks its sender.
 const (
 	shortBatch = readBatch / 2
-	pause      = time.Millisecond
+	pause      = 500 * time.Microsecond
 )
 
 // moderate is called by the reader after each batch.
