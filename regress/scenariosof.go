@@ -11,8 +11,8 @@ import (
 // ScenariosOf reads the scenarios out of the records that were made under
 // them, so that records can be judged alone. They come in the order in which
 // the records first name them. The map holds the planned pairs by scenario
-// name: the highest replicate that any record has, plus one. A run that ended
-// early planned more than that; only who planned it can know.
+// name, as the records keep them, so that a run that ended early is not taken
+// for a whole one.
 //
 // It fails for records of one scenario that were made under different texts,
 // because their results are not comparable, and for a text that is missing,
@@ -36,7 +36,7 @@ func ScenariosOf(records []*record.Record) ([]scenarios.Scenario, map[string]int
 			return nil, nil, fmt.Errorf("cannot judge scenario %s: its records were made under different scenario texts, first seen in %s replicate %d; judge them apart",
 				r.Scenario, r.Variant.Role, r.Replicate)
 		}
-		planned[r.Scenario] = max(planned[r.Scenario], r.Replicate+1)
+		planned[r.Scenario] = max(planned[r.Scenario], r.Order.Planned, r.Replicate+1)
 	}
 	return found, planned, nil
 }

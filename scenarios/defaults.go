@@ -9,7 +9,7 @@ const (
 	maxMessages    = 1_000_000_000
 	maxOver        = 10 * time.Minute
 	maxContextKeys = 10_000_000
-	maxTags        = 100
+	maxTags        = 64
 	maxPacked      = 1000
 	maxWeight      = 1_000_000
 	maxReplicates  = 1000
@@ -24,7 +24,7 @@ const (
 	maxUDPPacking = 65467
 	// maxUnixPacking leaves room for the kernel's own bookkeeping in the default
 	// send buffer of a unix socket on Linux, 212,992 bytes.
-	maxUnixPacking = 212000
+	maxUnixPacking = 65507
 
 	minFlushInterval = 10 * time.Millisecond
 )

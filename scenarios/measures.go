@@ -30,7 +30,7 @@ type Measure struct {
 var Measures = []Measure{
 	{"cpu_per_message", Seconds, "lower", "CPU time of the target per message delivered, from the first due message until the target ended"},
 	{"cpu_seconds", Seconds, "lower", "CPU time of the target over the same stretch"},
-	{"cpu_millicores", Millicores, "lower", "average CPU use of the target while measuring and draining"},
+	{"cpu_millicores", Millicores, "lower", "the same over the time from the first due message until everything had arrived"},
 	{"rss_peak", Bytes, "lower", "highest resident memory of the target since it was started"},
 	{"pss_drained", Bytes, "lower", "proportional memory of the target when everything had arrived"},
 	{"lost_messages", Messages, "lower", "messages sent whose effect did not arrive at the intake"},

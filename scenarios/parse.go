@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -83,7 +84,7 @@ func (r *reader) corpus(c *Corpus, v value) {
 		field{"seed", false, scalarInto(r, &c.Seed, asSeed, wholeUint64)},
 		field{"context_keys", false, scalarInto(r, &c.ContextKeys, asCount, within(parseIntCount, 1, maxContextKeys, "1 to 10M"))},
 		field{"popularity", false, choiceInto(r, &c.Popularity, Cycle, Uniform)},
-		field{"tags", false, scalarInto(r, &c.Tags, asWhole, within(whole, 0, maxTags, "0 to 100"))},
+		field{"tags", false, scalarInto(r, &c.Tags, asWhole, within(whole, 0, maxTags, "0 to 64"))},
 		field{"kinds", false, func(v value) { r.kinds(&c.Kinds, v) }},
 		field{"packing", false, scalarInto(r, &c.Packing, asPackingSize, parsePacking)},
 		field{"sampled", false, func(v value) { r.sampled(c, v) }},
@@ -113,9 +114,17 @@ func (r *reader) kinds(to *[]KindWeight, v value) {
 
 func (r *reader) sampled(c *Corpus, v value) {
 	ratio := func(text string) (float64, error) { return ParseQuantity(text, Ratio) }
+	rate := func(text string) (float64, error) {
+		x, err := within(ratio, 1e-6, 1, "more than 0 (at least 0.000001) and at most 1")(text)
+		if err == nil && 1/x != math.Round(1/x) {
+			// Only so are the expected totals whole numbers.
+			err = fmt.Errorf("%q is no sample rate: want 1 over a whole number, such as 0.5, 0.25 or 0.1", clip(text))
+		}
+		return x, err
+	}
 	r.mapping(v,
 		field{"share", true, scalarInto(r, &c.SampledShare, asRatio, within(ratio, 0, 1, "0% to 100%"))},
-		field{"rate", true, scalarInto(r, &c.SampleRate, asRatio, within(ratio, 1e-6, 1, "more than 0 (at least 0.000001) and at most 1"))},
+		field{"rate", true, scalarInto(r, &c.SampleRate, asRatio, rate)},
 	)
 }
 
@@ -243,7 +252,7 @@ func parsePacking(text string) (Packing, error) {
 	}
 	n, err := ParseBytes(text)
 	if err != nil || n < minPacking || n > maxUnixPacking {
-		return Packing{}, fmt.Errorf("%q is no packing: want one_line, or the bytes of the largest datagram, 64B to 65467B (udp) or 212000B (unixgram)", clip(text))
+		return Packing{}, fmt.Errorf("%q is no packing: want one_line, or the bytes of the largest datagram, 64B to 65467B (udp) or 65507B (unixgram)", clip(text))
 	}
 	return Packing{Bytes: int(n)}, nil
 }

@@ -73,7 +73,7 @@ func Default() Config {
 		BufferSize: 8192,
 		Aggregate:  aggregate.Default(),
 		Forward:    forward.Default(),
-		Grace:      10 * time.Second,
+		Grace:      8 * time.Second,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"floodgate/internal/record"
+	"floodgate/loadgen"
 )
 
 // finish turns what the session saw into its record. The target and the intake
@@ -37,14 +38,20 @@ func (s *session) finish() error {
 		ledger: ledger, values: s.record.Values, lateness: s.result.Lateness, blocked: s.result.Sender.Blocked, readings: s.sampler.Result(), stats: stats,
 		intake: s.intake.Activity(), rssPeak: s.rssPeak, pss: s.pss, elapsed: s.drainEnd.Sub(s.loadStart), loadEnded: s.loadEnd,
 	}
-	if state, ended := s.process.State(); ended && s.cpuBefore != nil {
-		cpu := state.CPU - *s.cpuBefore
-		f.cpu = &cpu
+	if state, ended := s.process.State(); ended {
+		if s.cpuBefore != nil {
+			cpu := state.CPU - *s.cpuBefore
+			f.cpu = &cpu
+		}
+		if state.Code > 0 {
+			s.warn(fmt.Sprintf("the target did not end well when it was stopped: %v", state))
+		}
 	}
 	s.record.Warnings = append(s.record.Warnings, f.readings.Warnings...)
 	if f.readings.Missed > 0 {
 		s.warn(fmt.Sprintf("%d readings of the timeline were missed: the machine was busy", f.readings.Missed))
 	}
+	s.record.Generator = generatorRecord(s.result)
 	s.record.Measures = measures(f)
 	if s.record.Histograms, err = histograms(f); err != nil {
 		return err
@@ -52,7 +59,21 @@ func (s *session) finish() error {
 	s.mu.Lock()
 	s.record.Timeline = timeline(s.loadStart, sampleInterval, f.readings, s.ticks, seen.steps)
 	s.mu.Unlock()
-	return s.validity(faults)
+	return s.validity(append(faults, s.variant.notEngaged(stats)...))
+}
+
+// generatorRecord is what offering the load took, as a record keeps it.
+func generatorRecord(r loadgen.Result) *record.Generator {
+	if r.SentDatagrams == 0 {
+		return nil
+	}
+	g := &record.Generator{LastSent: r.LastSent.Seconds(), Calls: r.Sender.Calls, Wakeups: r.Wakeups, Blocked: r.Sender.Blocked.Seconds(),
+		EAGAIN: r.Sender.EAGAIN, ENOBUFS: r.Sender.ENOBUFS, Refused: r.Sender.Refused}
+	if r.CPU >= 0 {
+		cpu := r.CPU.Seconds()
+		g.CPU = &cpu
+	}
+	return g
 }
 
 // validity says whether the replicate may be judged: the generator was on time
@@ -73,7 +94,7 @@ func (s *session) validity(faults []string) error {
 		}
 	}
 	if len(faults) > 0 {
-		reasons = append(reasons, "the ledger does not balance: "+strings.Join(faults, "; "))
+		reasons = append(reasons, "the accounts do not hold: "+strings.Join(faults, "; "))
 	}
 	if len(reasons) > 0 {
 		return &invalid{reason: strings.Join(reasons, "; ")}

@@ -114,6 +114,22 @@ func (v Variant) command(setup scenarios.TargetSetup, a addresses, intakeURL, di
 	return c
 }
 
+// notEngaged compares what the variant asks for with what the target says it
+// does: a switch that is ignored would make a comparison of nothing.
+func (v Variant) notEngaged(s *Statistics) []string {
+	if s == nil {
+		return nil
+	}
+	var faults []string
+	for key, told := range map[string]*string{"reader": s.Reader, "flush": s.Flush} {
+		if asked, set := v.Options.Get(key); set && told != nil && *told != asked {
+			faults = append(faults, fmt.Sprintf("%s=%s was asked for, the target says %s", key, asked, *told))
+		}
+	}
+	slices.Sort(faults)
+	return faults
+}
+
 // allot picks the cores for a target that is confined: the last ones, because
 // the first serve most interrupts. The warning says why there are none.
 func allot(n int) (cpus []int, warning string) {

@@ -36,6 +36,11 @@ func (c Config) Validate() error {
 		if s.Order == scenarios.Woven {
 			return fmt.Errorf("cannot run scenario %s: order woven is not carried out by this version, use blocks", s.Name)
 		}
+		if s.Load.Schedule.Count > 0 {
+			if err := corpusConfig(s.Load).Validate(); err != nil {
+				return fmt.Errorf("cannot run scenario %s: %w", s.Name, err)
+			}
+		}
 	}
 	return nil
 }
@@ -62,21 +67,20 @@ func Run(ctx context.Context, config Config) ([]*record.Record, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	r := runner{config: config, prepared: map[string]*prepared{}, repeats: map[string]int{}}
+	r := runner{config: config, prepared: map[string]*prepared{}, repeats: map[string]int{}, replicates: map[string]int{}}
 	var roles []string
 	for _, v := range config.Variants {
 		roles = append(roles, v.Role)
 	}
-	replicates := map[string]int{}
 	for _, s := range config.Scenarios {
-		if replicates[s.Name] = config.Replicates[s.Name]; replicates[s.Name] == 0 {
-			replicates[s.Name] = s.Replicates
+		if r.replicates[s.Name] = config.Replicates[s.Name]; r.replicates[s.Name] == 0 {
+			r.replicates[s.Name] = s.Replicates
 		}
 	}
 	if err := removeRecords(config.Out); err != nil {
 		return nil, err
 	}
-	plan := NewPlan(config.Scenarios, replicates, roles, config.Seed)
+	plan := NewPlan(config.Scenarios, r.replicates, roles, config.Seed)
 	r.total = plan.Replicates()
 	for _, pair := range plan.Pairs {
 		if err := r.pair(ctx, pair); err != nil {
@@ -88,13 +92,14 @@ func Run(ctx context.Context, config Config) ([]*record.Record, error) {
 
 // runner is a run under way.
 type runner struct {
-	config   Config
-	prepared map[string]*prepared
-	repeats  map[string]int // of invalid pairs, by scenario
-	records  []*record.Record
-	position int // of the next replicate
-	done     int
-	total    int
+	config     Config
+	prepared   map[string]*prepared
+	repeats    map[string]int // of invalid pairs, by scenario
+	replicates map[string]int // planned pairs, by scenario
+	records    []*record.Record
+	position   int // of the next replicate
+	done       int
+	total      int
 }
 
 // prepared is what is made once per scenario, before any clock starts.
@@ -160,7 +165,32 @@ func (r *runner) pair(ctx context.Context, pair Pair) error {
 			return nil
 		}
 		r.repeats[s.Name]++
+		if err := r.setAside(records); err != nil {
+			return err
+		}
 	}
+}
+
+// setAside voids the replicates of a pair that is about to be repeated: one
+// that was valid lost its partner, and pairs are judged whole.
+func (r *runner) setAside(records []*record.Record) error {
+	for _, rec := range records {
+		if rec.Invalid != "" {
+			continue
+		}
+		path := func() string {
+			return record.Path(r.config.Out, rec.Scenario, rec.Variant.Role, rec.Replicate, rec.Attempt, rec.Invalid != "")
+		}
+		before := path()
+		rec.Invalid = "set aside: the other replicate of its pair is invalid"
+		if err := record.Write(path(), rec); err != nil {
+			return err
+		}
+		if err := os.Remove(before); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // inBlock carries out the replicates of a pair one after the other, each alone
@@ -256,7 +286,7 @@ func (r *runner) newRecord(s *scenarios.Scenario, p *prepared, pair Pair, v Vari
 	}
 	rec := &record.Record{
 		Schema: record.Schema, Scenario: s.Name, Variant: v.record(), Replicate: pair.Replicate, Attempt: attempt,
-		Order: pair.recordOrder(s.Order, r.position), Seed: r.config.Seed, Started: time.Now(),
+		Order: pair.recordOrder(s.Order, r.position, r.replicates[s.Name]), Seed: r.config.Seed, Started: time.Now(),
 		Build:       record.Build{Floodgate: r.config.Version, GoVersion: runtime.Version(), TargetPath: v.Path, TargetDigest: digest},
 		Environment: environment(),
 		Config:      record.Config{ScenarioYAML: string(s.Source), ScenarioFile: s.File},

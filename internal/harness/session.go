@@ -18,7 +18,7 @@ import (
 
 // session is one replicate under way: a fresh target with an intake of its own,
 // watched from outside. Its methods are called in the order of the phases:
-// start, load, drain, stop, finish. They are apart so that the two sessions of a
+// start, watch, load, drain, stop, finish. They are apart so that the two sessions of a
 // pair can also be alive at once and share a load between them.
 type session struct {
 	scenario *scenarios.Scenario

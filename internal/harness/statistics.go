@@ -15,6 +15,9 @@ import (
 // Statistics is what a target tells about itself, by the names of the target
 // contract. What it does not tell is nil.
 type Statistics struct {
+	Reader *string `json:"reader"`
+	Flush  *string `json:"flush"`
+
 	Datagrams       *int64 `json:"datagrams"`
 	Received        *int64 `json:"received"`
 	QueueDropped    *int64 `json:"queue_dropped"`

@@ -41,7 +41,8 @@ type Record struct {
 	Phases      []Phase     `json:"phases"`
 
 	Ledger     Ledger            `json:"ledger"`
-	Values     *Values           `json:"values,omitempty"` // absent: values were not compared
+	Values     *Values           `json:"values,omitempty"`    // absent: values were not compared
+	Generator  *Generator        `json:"generator,omitempty"` // absent: nothing was sent
 	Measures   []Measure         `json:"measures"`
 	Histograms map[string]string `json:"histograms,omitempty"` // name -> HdrHistogram V2, base64; values in nanoseconds
 	Timeline   Timeline          `json:"timeline"`
@@ -66,6 +67,7 @@ type Order struct {
 	Kind     string `json:"kind"`     // "blocks" or "woven"
 	Position int    `json:"position"` // of this replicate among all of the run, from 0
 	First    string `json:"first"`    // the role that ran first in this pair
+	Planned  int    `json:"planned"`  // pairs of this scenario in the run; fewer may have come about
 }
 
 // Build identifies what was run.
@@ -128,6 +130,19 @@ type Measure struct {
 	Unit   string  `json:"unit"`
 	Better string  `json:"better"` // "lower" or "higher"
 	Value  float64 `json:"value"`
+}
+
+// Generator is what offering the load took, so that a reader can tell when the
+// generator itself was in the way.
+type Generator struct {
+	CPU      *float64 `json:"cpu_seconds,omitempty"` // of its thread; absent where the system does not tell
+	LastSent float64  `json:"last_sent_seconds"`     // since the first due time
+	Calls    int64    `json:"calls"`                 // writes to the kernel
+	Wakeups  int64    `json:"wakeups"`               // sleeps that ended
+	Blocked  float64  `json:"blocked_seconds"`       // spent before a full receiver
+	EAGAIN   int64    `json:"eagain"`                // refusals, by cause
+	ENOBUFS  int64    `json:"enobufs"`
+	Refused  int64    `json:"refused"`
 }
 
 // Values says whether the series that arrived carried the right values, not

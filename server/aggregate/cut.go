@@ -17,7 +17,7 @@ type Cut struct {
 
 // Cut detaches the closed buckets from the table; with final also the open
 // one. It takes the same few instructions whatever the number of contextKeys,
-// because the keyring only grows and its view is a copy of three slice headers.
+// because the keyring only grows and its view is a copy of two slice headers.
 func (t *Table) Cut(final bool) *Cut {
 	if final {
 		t.closeOpen()

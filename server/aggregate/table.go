@@ -145,6 +145,9 @@ func (t *Table) AddDatagram(datagram []byte, truncated bool) {
 			l := &t.batch[n]
 			var fault dogstatsd.Fault
 			if l.name, l.values, l.rest, fault = dogstatsd.Split(text); fault != dogstatsd.NoFault {
+				if unsupported(text) != dogstatsd.NoFault {
+					fault = dogstatsd.Unsupported // a service check has no ':' where a message has one
+				}
 				t.Counts.Faults[fault]++
 				continue
 			}

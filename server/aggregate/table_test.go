@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"floodgate/internal/dogstatsd"
 )
 
 const second = int64(time.Second)
@@ -77,12 +79,15 @@ func TestCountsBalance(t *testing.T) {
 	conf.MaxKeys, conf.MaxSetMembers = 2, 2
 	table := NewTable(conf)
 	table.Advance(second)
-	table.AddDatagram([]byte("a:1|c\nb:1|c\nc:1|c\n\nnonsense\na:x|c\na:1|c|@0\n_e{1,1}:a|b\r\n"), false)
+	table.AddDatagram([]byte("a:1|c\nb:1|c\nc:1|c\n\nnonsense\na:x|c\na:1|c|@0\n_e{1,1}:a|b\r\n_sc|a|0\n"), false)
 	table.AddDatagram([]byte("a:1|c\na:1234"), true)
 	table.AddDatagram([]byte("a:1|c"), true)
 	c := table.Counts
-	if got, want := [...]int64{c.Received, c.Aggregated, c.Malformed(), c.Truncated, c.Rejected}, [...]int64{10, 3, 4, 2, 1}; got != want {
+	if got, want := [...]int64{c.Received, c.Aggregated, c.Malformed(), c.Truncated, c.Rejected}, [...]int64{11, 3, 5, 2, 1}; got != want {
 		t.Errorf("received, aggregated, malformed, truncated, rejected = %v, want %v", got, want)
+	}
+	if n := c.Faults[dogstatsd.Unsupported]; n != 2 {
+		t.Errorf("%d lines are unsupported, want the event and the service check", n)
 	}
 	if c.Received != c.Aggregated+c.Malformed()+c.Truncated+c.Rejected {
 		t.Errorf("the counts do not balance: %+v", c)

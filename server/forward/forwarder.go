@@ -31,8 +31,8 @@ type Config struct {
 	RetryFor       time.Duration // how long a batch is tried before it counts as failed; 0 tries once
 }
 
-// Default returns batches of 2 MiB compressed or 5 MB raw (what the public
-// intake takes at most), zstd, and 15 s of retries.
+// Default returns batches of 2 MiB compressed or 5 MB raw (about what the public
+// intake takes at most uncompressed), zstd, and 15 s of retries.
 func Default() Config {
 	return Config{
 		Encoding:       payload.Zstd,
