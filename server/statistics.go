@@ -1,7 +1,6 @@
 package server
 
 import (
-	"encoding/base64"
 	"fmt"
 	"io"
 	"sync"
@@ -186,7 +185,7 @@ func (s *Server) FinalStatistics() (Statistics, error) {
 		l.stats.stallMu.Unlock()
 	}
 	encoded, err := stalls.EncodeV2()
-	st.FlushStallHistogram = base64.StdEncoding.EncodeToString(encoded)
+	st.FlushStallHistogram = string(encoded) // the library encodes to base64 itself
 	return st, err
 }
 

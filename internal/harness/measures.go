@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"encoding/base64"
 	"fmt"
 	"time"
 
@@ -103,9 +102,12 @@ func histograms(f findings) (map[string]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cannot encode the lateness histogram: %w", err)
 		}
-		h[record.HistogramLateness] = base64.StdEncoding.EncodeToString(encoded)
+		h[record.HistogramLateness] = string(encoded) // the library encodes to base64 itself
 	}
 	if f.stats != nil && f.stats.FlushStallHistogram != "" {
+		if _, err := hdrhistogram.Decode([]byte(f.stats.FlushStallHistogram)); err != nil {
+			return nil, fmt.Errorf("cannot read the flush_stall_histogram of the target: %w", err)
+		}
 		h[record.HistogramFlushStall] = f.stats.FlushStallHistogram
 	}
 	return h, nil
