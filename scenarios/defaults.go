@@ -62,10 +62,10 @@ func Default() Scenario {
 		Limits: Limits{
 			Ready:       10 * time.Second,
 			WarmUp:      200 * time.Millisecond,
-			LatenessP99: 50 * time.Millisecond,
+			LatenessP99: 10 * time.Millisecond,
 			Drain:       20 * time.Second,
 			Stop:        10 * time.Second,
-			Retries:     2,
+			Retries:     4,
 		},
 	}
 }
