@@ -65,7 +65,7 @@ func Default() Scenario {
 			LatenessP99: 10 * time.Millisecond,
 			Drain:       20 * time.Second,
 			Stop:        10 * time.Second,
-			Retries:     4,
+			Retries:     6,
 		},
 	}
 }

@@ -168,6 +168,23 @@ func (r *runner) pair(ctx context.Context, pair Pair) error {
 		if err := r.setAside(records); err != nil {
 			return err
 		}
+		if err := coolDown(ctx, attempt); err != nil {
+			return err
+		}
+	}
+}
+
+// coolDown waits before a repetition, longer after each attempt: what disturbed
+// a replicate often lasts for seconds, and repeating at once would use up the
+// repetitions within one disturbance.
+func coolDown(ctx context.Context, attempt int) error {
+	timer := time.NewTimer(min(time.Duration(attempt+1)*time.Second, 5*time.Second))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
@@ -194,7 +211,7 @@ func (r *runner) setAside(records []*record.Record) error {
 }
 
 // inBlock carries out the replicates of a pair one after the other, each alone
-// on the machine. final says that one failed in a way that must not be
+// on the machine, up to the first invalid one. final says that one failed in a way that must not be
 // repeated.
 func (r *runner) inBlock(ctx context.Context, s *scenarios.Scenario, p *prepared, pair Pair, attempt int) (records []*record.Record, final bool, err error) {
 	for _, role := range pair.Roles {
@@ -210,6 +227,9 @@ func (r *runner) inBlock(ctx context.Context, s *scenarios.Scenario, p *prepared
 			return nil, false, err
 		}
 		r.event(Event{Scenario: s.Name, Role: role, Replicate: pair.Replicate, Attempt: attempt, Record: rec})
+		if rec.Invalid != "" {
+			break // the pair is void, whatever its other half would say
+		}
 	}
 	return records, final, nil
 }
