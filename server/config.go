@@ -44,7 +44,8 @@ const (
 
 // Config sets up a Server.
 type Config struct {
-	// Listen are the sockets: udp://127.0.0.1:8125, unixgram:///path/to.sock.
+	// Listen are the sockets: udp://127.0.0.1:8125, unixgram:///path/to.sock,
+	// unixstream:///path/to.sock.
 	Listen []string
 	Reader Reader
 	Flush  Flush
@@ -118,9 +119,9 @@ func splitListen(text string) (network, address string, err error) {
 		switch {
 		case u.Scheme == "udp" && u.Port() != "" && u.Path == "":
 			return "udp", u.Host, nil
-		case u.Scheme == "unixgram" && u.Host == "" && u.Path != "":
-			return "unixgram", u.Path, nil
+		case (u.Scheme == "unixgram" || u.Scheme == "unixstream") && u.Host == "" && u.Path != "":
+			return u.Scheme, u.Path, nil
 		}
 	}
-	return "", "", fmt.Errorf("cannot listen on %q: want udp://HOST:PORT or unixgram:///PATH", text)
+	return "", "", fmt.Errorf("cannot listen on %q: want udp://HOST:PORT, unixgram:///PATH or unixstream:///PATH", text)
 }

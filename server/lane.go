@@ -4,27 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"sync"
 	"time"
 
 	"floodgate/server/aggregate"
-	"floodgate/server/forward"
 )
 
-// lane is one socket with everything behind it: reader, queue, table, flush.
-// Its ingest goroutine, the reader when coupled and the processor when
-// decoupled, owns the table.
+// lane is one socket with everything behind it: reader, queue, table. Its
+// ingest goroutine, the reader when coupled and the processor when decoupled,
+// owns the table. Its cuts go to the flusher that all lanes share.
 type lane struct {
 	config  *Config
-	socket  *socket
-	queue   *queue // nil when coupled
+	socket  *socket // one of these two
+	stream  *stream
+	queue   *queue // nil when coupled, and for a stream
 	table   *aggregate.Table
-	forward *forward.Forwarder
-	cuts    chan *aggregate.Cut // to the flusher; nil when flush is sync
+	flusher *flusher
 	stats   laneStats
+	// underWay holds a token for each cut that the flusher has.
+	underWay chan struct{}
 	// upload outlives the context that stops the lane: what was accepted is
 	// still sent, within the grace.
 	upload    context.Context
@@ -32,56 +32,68 @@ type lane struct {
 	lastRead  time.Time // of the reader
 }
 
-func newLane(config *Config, listenURL string) (*lane, error) {
-	l := &lane{config: config, table: aggregate.NewTable(config.Aggregate)}
-	var err error
-	if l.forward, err = forward.New(config.Forward); err != nil {
+func newLane(config *Config, listenURL string, f *flusher) (*lane, error) {
+	l := &lane{config: config, table: aggregate.NewTable(config.Aggregate), flusher: f, underWay: make(chan struct{}, cutsPerLane)}
+	l.stats.init()
+	network, address, err := splitListen(listenURL)
+	if err != nil {
 		return nil, err
 	}
-	if config.Reader == Decoupled {
-		l.queue = newQueue(config.QueueSize, config.BufferSize)
+	if network == "unixstream" {
+		l.stream, err = listenStream(address, config)
+	} else {
+		l.socket, err = listen(network, address, config.ReceiveBuffer)
+		if config.Reader == Decoupled {
+			l.queue = newQueue(config.QueueSize, config.BufferSize)
+		}
 	}
-	if config.Flush != Sync {
-		l.cuts = make(chan *aggregate.Cut, 1)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w", listenURL, err)
 	}
-	l.stats.init()
-	l.socket, err = listen(listenURL, config.ReceiveBuffer)
-	return l, err
+	return l, nil
+}
+
+func (l *lane) addr() net.Addr {
+	if l.stream != nil {
+		return l.stream.listener.Addr()
+	}
+	return l.socket.conn.LocalAddr()
+}
+
+// close gives the socket back.
+func (l *lane) close() error {
+	if l.stream != nil {
+		if err := l.stream.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}
+	return l.socket.close()
 }
 
 // run serves until ctx ends, then stops in order: the reader first, then what
-// the kernel still holds, the queue, the last cut, its upload. upload bounds
-// the uploads.
+// the kernel still holds, the queue, the last cut. upload bounds the drain.
 func (l *lane) run(ctx, upload context.Context) error {
 	l.upload = upload
-	release := context.AfterFunc(ctx, l.socket.stop)
-	defer release()
-	defer l.forward.Close()
-
-	var flusher sync.WaitGroup
-	if l.cuts != nil {
-		flusher.Go(func() {
-			for cut := range l.cuts {
-				l.send(cut)
-			}
-		})
-	}
 	l.nextFlush = l.flushAfter(time.Now())
 	var err error
-	if l.queue == nil {
+	switch {
+	case l.stream != nil:
+		err = l.readStream(ctx)
+	case l.queue == nil:
+		release := context.AfterFunc(ctx, l.socket.stop)
+		defer release()
 		err = l.readCoupled(ctx)
-	} else {
+	default:
+		release := context.AfterFunc(ctx, l.socket.stop)
+		defer release()
 		var reader sync.WaitGroup
 		reader.Go(func() { err = l.readDecoupled(ctx) })
 		l.process()
 		reader.Wait()
 	}
 	l.flush(time.Now(), true)
-	if l.cuts != nil {
-		close(l.cuts)
-		flusher.Wait()
-	}
-	return errors.Join(err, l.socket.close())
+	return errors.Join(err, l.close())
 }
 
 // readCoupled reads and aggregates in turn.
@@ -220,41 +232,36 @@ func (l *lane) flushAfter(now time.Time) time.Time {
 	return now.Truncate(l.config.Aggregate.Interval).Add(l.config.Aggregate.Interval)
 }
 
-// flush cuts the closed buckets off and sends them: here and now when sync,
-// behind when not. The time it takes is what ingest stands still. With final
-// the open bucket goes too.
+// flush cuts the closed buckets off and hands them to the flusher: when sync,
+// ingest stands still until they are uploaded; when not, for the cut alone.
+// With final the open bucket goes too.
 func (l *lane) flush(now time.Time, final bool) {
 	start := time.Now()
 	l.table.Advance(now.UnixNano())
-	switch {
-	case l.config.Flush == Sync:
-		l.send(l.table.Cut(final))
-	case !final && len(l.cuts) == cap(l.cuts):
+	if !final && len(l.underWay) == cap(l.underWay) {
 		// The flusher is still busy with an earlier cut, and another waits. The
 		// buckets stay in the table until the next time.
 		l.stats.postponed.Add(1)
-	case l.config.Flush == AsyncCopy:
-		l.cuts <- l.table.CutCopy(final)
-	default:
-		l.cuts <- l.table.Cut(final)
+		return
+	}
+	d := &delivery{lane: l, final: final, done: make(chan struct{})}
+	if l.config.Flush == AsyncCopy {
+		d.cut = l.table.CutCopy(final)
+	} else {
+		d.cut = l.table.Cut(final)
+	}
+	if !d.cut.Empty() {
+		l.stats.flushes.Add(1)
+	}
+	l.underWay <- struct{}{}
+	l.flusher.in <- d
+	if l.config.Flush == Sync {
+		<-d.done
 	}
 	if !final {
 		l.stats.stalled(time.Since(start))
 	}
 	l.stats.publish(l.table)
-}
-
-// send encodes and uploads a cut.
-func (l *lane) send(cut *aggregate.Cut) {
-	if cut.Empty() {
-		return
-	}
-	l.stats.flushes.Add(1)
-	if err := l.forward.Flush(l.upload, cut); err != nil && !errors.Is(err, forward.ErrUpload) {
-		// Encoding fails only by a fault of this program. The messages of the cut
-		// are lost, and the ledger shows them as neither uploaded nor failed.
-		slog.Error("flush failed", "err", err)
-	}
 }
 
 // Waking up for every few datagrams costs far more than reading them: parking

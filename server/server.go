@@ -8,12 +8,15 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"floodgate/server/forward"
 )
 
 // Server is the reference server. New binds its sockets, Run serves.
 type Server struct {
-	config Config
-	lanes  []*lane
+	config  Config
+	lanes   []*lane
+	flusher *flusher
 }
 
 // New binds the sockets and returns the server; it starts nothing. The sockets
@@ -22,12 +25,16 @@ func New(config Config) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{config: config}
+	f, err := forward.New(config.Forward)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{config: config, flusher: newFlusher(f, len(config.Listen))}
 	for _, listenURL := range config.Listen {
-		l, err := newLane(&s.config, listenURL)
+		l, err := newLane(&s.config, listenURL, s.flusher)
 		if err != nil {
 			for _, l := range s.lanes {
-				l.socket.close()
+				l.close()
 			}
 			return nil, err
 		}
@@ -41,7 +48,7 @@ func New(config Config) (*Server, error) {
 func (s *Server) Addrs() []net.Addr {
 	var addrs []net.Addr
 	for _, l := range s.lanes {
-		addrs = append(addrs, l.socket.conn.LocalAddr())
+		addrs = append(addrs, l.addr())
 	}
 	return addrs
 }
@@ -69,7 +76,12 @@ func (s *Server) Run(ctx context.Context) error {
 			}
 		})
 	}
+	var flushing sync.WaitGroup
+	flushing.Go(func() { s.flusher.run(upload) })
 	wg.Wait()
+	close(s.flusher.in)
+	flushing.Wait()
+	s.flusher.forward.Close()
 	return errors.Join(failures...)
 }
 

@@ -33,13 +33,10 @@ type socket struct {
 // readBatch is the most datagrams taken from a socket at once.
 const readBatch = 64
 
-// listen opens the socket of a listen URL.
-func listen(text string, receiveBuffer int) (*socket, error) {
-	network, address, err := splitListen(text)
-	if err != nil {
-		return nil, err
-	}
+// listen opens a datagram socket.
+func listen(network, address string, receiveBuffer int) (*socket, error) {
 	s := &socket{}
+	var err error
 	if network == "unixgram" {
 		s.path = address
 		s.conn, err = listenUnixgram(address)
@@ -47,17 +44,17 @@ func listen(text string, receiveBuffer int) (*socket, error) {
 		s.conn, err = listenUDP(address)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w", text, err)
+		return nil, err
 	}
 	if receiveBuffer > 0 {
 		if err := s.conn.SetReadBuffer(receiveBuffer); err != nil {
 			s.close()
-			return nil, fmt.Errorf("cannot set the receive buffer of %s to %d bytes: %w", text, receiveBuffer, err)
+			return nil, fmt.Errorf("cannot set the receive buffer to %d bytes: %w", receiveBuffer, err)
 		}
 	}
 	if err := s.batches.open(s.conn); err != nil {
 		s.close()
-		return nil, fmt.Errorf("cannot read from %s: %w", text, err)
+		return nil, err
 	}
 	return s, nil
 }
@@ -71,14 +68,19 @@ func listenUDP(address string) (datagramConn, error) {
 }
 
 func listenUnixgram(path string) (datagramConn, error) {
-	// A socket that an earlier server left behind would make the bind fail. Any
-	// other kind of file is somebody's and stays.
-	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSocket != 0 {
-		if err := os.Remove(path); err != nil {
-			return nil, err
-		}
+	if err := removeStale(path); err != nil {
+		return nil, err
 	}
 	return net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+}
+
+// removeStale removes a socket that an earlier server left behind, which would
+// make the bind fail. Any other kind of file is somebody's and stays.
+func removeStale(path string) error {
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSocket != 0 {
+		return os.Remove(path)
+	}
+	return nil
 }
 
 // receive waits until at least one datagram is there and reads as many as are,

@@ -17,6 +17,7 @@ import (
 // batch; anybody may read.
 type laneStats struct {
 	datagrams, bytes      atomic.Int64 // read from the socket
+	badFrames             atomic.Int64
 	queueDropped          atomic.Int64 // messages
 	queueDroppedDatagrams atomic.Int64
 	received, aggregated  atomic.Int64
@@ -100,6 +101,7 @@ type Statistics struct {
 
 	Datagrams       int64            `json:"datagrams"` // read from the sockets
 	Bytes           int64            `json:"bytes"`
+	BadFrames       int64            `json:"bad_frames"` // of streams: empty, too long or cut off
 	Received        int64            `json:"received"`
 	QueueDropped    int64            `json:"queue_dropped"`
 	Malformed       int64            `json:"malformed"`
@@ -153,13 +155,7 @@ func (s *Server) Statistics() Statistics {
 		st.ContextKeys += l.stats.keys.Load()
 		st.Flushes += l.stats.flushes.Load()
 		st.FlushesPostponed += l.stats.postponed.Load()
-		c := &l.forward.Counters
-		st.Uploaded += c.Uploaded.Load()
-		st.UploadFailed += c.UploadFailed.Load()
-		st.Batches += c.Batches.Load()
-		st.BatchesFailed += c.BatchesFailed.Load()
-		st.Retries += c.Retries.Load()
-		st.UploadBytes += c.Bytes.Load()
+		st.BadFrames += l.stats.badFrames.Load()
 		if l.queue != nil {
 			st.QueueLength += l.queue.length()
 			st.QueuePeak += l.queue.peak.Load()
@@ -169,6 +165,10 @@ func (s *Server) Statistics() Statistics {
 		total += l.stats.stallTotal
 		l.stats.stallMu.Unlock()
 	}
+	c := &s.flusher.forward.Counters
+	st.Uploaded, st.UploadFailed = c.Uploaded.Load(), c.UploadFailed.Load()
+	st.Batches, st.BatchesFailed = c.Batches.Load(), c.BatchesFailed.Load()
+	st.Retries, st.UploadBytes = c.Retries.Load(), c.Bytes.Load()
 	st.Pending = st.Aggregated - st.Uploaded - st.UploadFailed
 	st.FlushStallMax, st.FlushStallTotal = longest.Seconds(), total.Seconds()
 	return st

@@ -39,6 +39,9 @@ func main() {
 // run is the program without its process: it serves until ctx ends.
 func run(ctx context.Context, args []string, env func(string) (string, bool), stdout, stderr io.Writer) int {
 	slog.SetDefault(slog.New(slog.NewTextHandler(stderr, nil)))
+	if len(args) > 0 && args[0] == "symdb" {
+		return runSymdb(ctx, args[1:], stdout, stderr)
+	}
 	opts, err := parseOptions(args, env, stdout)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
@@ -57,7 +60,7 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 	}
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + s.Processors())
 	// The statistics stay readable until the last message is uploaded.
-	stopStats, err := serveStatistics(opts.stats, s)
+	stopStats, err := serveStatistics(opts.stats, s.Handler())
 	if err != nil {
 		fmt.Fprintf(stderr, "refserver: %v\n", err)
 		return exitRefused
@@ -85,7 +88,7 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), st
 }
 
 // serveStatistics serves the statistics endpoint and returns what stops it.
-func serveStatistics(address string, s *server.Server) (stop func(), err error) {
+func serveStatistics(address string, statistics http.Handler) (stop func(), err error) {
 	if address == "" {
 		return func() {}, nil
 	}
@@ -94,7 +97,7 @@ func serveStatistics(address string, s *server.Server) (stop func(), err error) 
 		return nil, fmt.Errorf("cannot serve statistics on %s: %w", address, err)
 	}
 	slog.Info("statistics", "url", "http://"+listener.Addr().String()+"/stats")
-	endpoint := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second}
+	endpoint := &http.Server{Handler: statistics, ReadHeaderTimeout: 5 * time.Second}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -2,9 +2,12 @@ package main
 
 import (
 	"io"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestOptions(t *testing.T) {
@@ -60,6 +63,41 @@ func TestHelpNamesEveryFlagOnStdout(t *testing.T) {
 	for _, want := range []string{"Examples:", "--intake", "--stats-file", "--flush-interval"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("help lacks %s", want)
+		}
+	}
+}
+
+func TestConfigFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "refserver.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := func(name string) (string, bool) {
+		v, ok := map[string]string{"DD_DOGSTATSD_BUFFER_SIZE": "512"}[name]
+		return v, ok
+	}
+	write("intake: http://127.0.0.1:1\nqueue_size: 5\nbuffer_size: 100\nflush: sync\nflush_interval: 2s\n" +
+		"listen: [udp://127.0.0.1:1, unixgram:///s]\npercentiles: [0.5, 0.99]\n")
+	o, err := parseOptions([]string{"--config", file, "--flush", "async"}, env, io.Discard)
+	c := o.config
+	if err != nil || c.QueueSize != 5 || c.BufferSize != 512 || c.Flush != "async" || c.Aggregate.Interval != 2*time.Second ||
+		len(c.Listen) != 2 || !reflect.DeepEqual(c.Aggregate.Percentiles, []float64{.5, .99}) {
+		t.Errorf("flags beat the environment, which beats the file: %+v, %v", c, err)
+	}
+	for text, want := range map[string]string{
+		"queue_size: many\nsize: 1\n": ":1: queue_size: invalid argument",
+		"\nsize: 1\n":                 `:2: unknown setting "size"`,
+		"queue-size: 1\n":             `:1: unknown setting "queue-size"`,
+		"listen: {a: b}\n":            ":1: listen: want a value or a list of values",
+		"- 1\n":                       "want a mapping of settings",
+		"flush: sync\nflush: async\n": ":2: flush is set twice",
+	} {
+		write(text)
+		if _, err := parseOptions([]string{"--config", file}, env, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
 }

@@ -12,15 +12,17 @@ type Fault uint8
 
 // The faults, by cause. Each costs its own line only, never its datagram.
 const (
-	NoFault      Fault = iota
-	NoSeparator        // no ':' or no '|'
-	EmptyName          // nothing before the ':'
-	EmptyValue         // no value at all between ':' and '|'
-	UnknownKind        // a type that is none of c g ms h d s
-	BadValue           // a value that is no finite number
-	BadRate            // a sample rate that is no finite number above 0
-	BadTimestamp       // a timestamp that is no positive whole number
-	Unsupported        // an event or a service check
+	NoFault          Fault = iota
+	NoSeparator            // no ':' or no '|'
+	EmptyName              // nothing before the ':'
+	EmptyValue             // no value at all between ':' and '|'
+	UnknownKind            // a type that is none of c g ms h d s
+	BadValue               // a value that is no finite number
+	BadRate                // a sample rate that is no finite number above 0
+	BadTimestamp           // a timestamp that is no positive whole number
+	BadTimestampKind       // a timestamp on a kind that cannot be sent unaggregated
+	BadEvent               // an event whose lengths and text do not agree
+	BadServiceCheck        // a service check without a name or a status of 0 to 3
 	faults
 )
 
@@ -31,7 +33,7 @@ const Faults = int(faults)
 // String is the fault as it stands in statistics.
 func (f Fault) String() string {
 	return [...]string{"none", "no_separator", "empty_name", "empty_value", "unknown_kind",
-		"bad_value", "bad_rate", "bad_timestamp", "unsupported"}[f]
+		"bad_value", "bad_rate", "bad_timestamp", "bad_timestamp_kind", "bad_event", "bad_service_check"}[f]
 }
 
 // Error makes a Fault usable as an error. NoFault must not be used as one.

@@ -4,6 +4,9 @@ package aggregate
 // start and start+interval. Cells lie densely by key id.
 type bucket struct {
 	start    int64 // Unix nanoseconds
+	view     view  // of the keys that the cells belong to; set when the bucket is closed
+	active   int   // contextKeys seen
+	points   []point
 	cells    []*[chunkLen]cell
 	sketches []sketch
 	sets     []map[string]struct{}
@@ -18,6 +21,13 @@ type cell struct {
 	ref      uint32
 }
 
+// point is one timestamped value, which is sent as it came.
+type point struct {
+	time  int64 // Unix seconds
+	value float64
+	key   uint32
+}
+
 // cell returns the cell of a key, making room for it when it is the first of
 // its chunk.
 func (b *bucket) cell(id uint32) *cell {
@@ -26,6 +36,16 @@ func (b *bucket) cell(id uint32) *cell {
 		b.cells = append(b.cells, new([chunkLen]cell))
 	}
 	return &b.cells[chunk][id&(chunkLen-1)]
+}
+
+// use returns the cell of a key with one message more.
+func (b *bucket) use(id uint32) *cell {
+	c := b.cell(id)
+	if c.messages == 0 {
+		b.active++
+	}
+	c.messages++
+	return c
 }
 
 // sketch returns the sketch of a cell, a new one when it has none.
@@ -71,13 +91,5 @@ func (b *bucket) reset() {
 		clear(set)
 	}
 	b.sets = b.sets[:0]
-}
-
-// members is the number of set members that the bucket holds.
-func (b *bucket) members() int {
-	n := 0
-	for _, set := range b.sets {
-		n += len(set)
-	}
-	return n
+	b.points, b.active, b.view = b.points[:0], 0, view{}
 }

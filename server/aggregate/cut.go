@@ -1,30 +1,34 @@
 package aggregate
 
 import (
+	"math"
 	"time"
 
 	"floodgate/internal/dogstatsd"
 )
 
-// Cut is what a flush works on: closed buckets, and a view of the contextKeys
-// they refer to. It shares no state that the table still writes.
+// Cut is what a flush works on: closed buckets with a view of the contextKeys
+// they refer to, and the events and service checks since the last cut. It
+// shares no state that the table still writes.
 type Cut struct {
+	Events []Event
+	Checks []ServiceCheck
+
 	buckets  []*bucket
-	keys     keyring // a view: chunks and slabs as they were
 	interval time.Duration
+	summary  *summary
 	spare    chan *bucket
 }
 
 // Cut detaches the closed buckets from the table; with final also the open
 // one. It takes the same few instructions whatever the number of contextKeys,
-// because the keyring only grows and its view is a copy of two slice headers.
+// because a keyring only grows and a view of it is a copy of two slice headers.
 func (t *Table) Cut(final bool) *Cut {
 	if final {
 		t.closeOpen()
 	}
-	cut := &Cut{buckets: t.closed, interval: t.config.Interval, spare: t.spare}
-	cut.keys.slabs, cut.keys.keys, cut.keys.nkeys = t.ring.slabs, t.ring.keys, t.ring.nkeys
-	t.closed = nil
+	cut := &Cut{Events: t.events, Checks: t.checks, buckets: t.closed, interval: t.config.Interval, summary: t.summary, spare: t.spare}
+	t.closed, t.events, t.checks = nil, nil, nil
 	return cut
 }
 
@@ -33,21 +37,14 @@ func (t *Table) Cut(final bool) *Cut {
 // against Cut, which does not have to pay for it.
 func (t *Table) CutCopy(final bool) *Cut {
 	cut := t.Cut(final)
-	slabs, keys := make([]*[slabLen]byte, len(cut.keys.slabs)), make([]*[chunkLen]key, len(cut.keys.keys))
-	for i, slab := range cut.keys.slabs {
-		slabs[i] = new([slabLen]byte)
-		*slabs[i] = *slab
+	for _, b := range cut.buckets {
+		b.view = b.view.copy()
 	}
-	for i, chunk := range cut.keys.keys {
-		keys[i] = new([chunkLen]key)
-		*keys[i] = *chunk
-	}
-	cut.keys.slabs, cut.keys.keys = slabs, keys
 	return cut
 }
 
 // Empty reports whether there is nothing to flush.
-func (c *Cut) Empty() bool { return len(c.buckets) == 0 }
+func (c *Cut) Empty() bool { return len(c.buckets) == 0 && len(c.Events) == 0 && len(c.Checks) == 0 }
 
 // Type is how the points of a series combine over time.
 type Type uint8
@@ -64,7 +61,7 @@ type Series struct {
 	Suffix   string // ".count", ".max" … for kinds with several series
 	Type     Type
 	Tags     []byte // sorted, joined by ','; valid during the visit only
-	Time     int64  // start of the bucket, Unix seconds
+	Time     int64  // Unix seconds: start of the bucket, or the message's own timestamp
 	Interval time.Duration
 	Value    float64
 	// Messages that this series stands for. Of the several series of one
@@ -72,26 +69,47 @@ type Series struct {
 	Messages int64
 }
 
-// Each calls visit for every series of the cut, in the order in which
-// contextKeys were first seen, and stops at the first error. The Series is
-// reused between visits.
+// Each calls visit for every series of the cut, bucket by bucket in the order in which contextKeys were first
+// seen, and stops at the first error. The Series is reused between visits.
 func (c *Cut) Each(visit func(*Series) error) error {
-	var s Series
 	for _, b := range c.buckets {
-		for chunk := range b.cells {
-			for i := range b.cells[chunk] {
-				cell := &b.cells[chunk][i]
-				if cell.messages == 0 {
-					continue
-				}
-				k := c.keys.keyAt(uint32(chunk<<chunkBits | i))
-				s = Series{
-					Name: c.keys.bytesAt(k.name, int(k.nameLen)), Tags: c.keys.bytesAt(k.tags, int(k.tagsLen)),
-					Time: b.start / int64(time.Second), Interval: c.interval, Messages: int64(cell.messages),
-				}
-				if err := s.emit(b, cell, k.kind, visit); err != nil {
-					return err
-				}
+		s := Series{Interval: c.interval}
+		if err := b.eachCell(func(cell *cell, name, tags []byte, kind dogstatsd.Kind) error {
+			s.Name, s.Tags, s.Suffix, s.Time, s.Messages = name, tags, "", b.start/int64(time.Second), int64(cell.messages)
+			return s.emit(b, cell, kind, c.summary, visit)
+		}); err != nil {
+			return err
+		}
+		for _, p := range b.points {
+			name, tags, kind := b.view.key(p.key)
+			s.Name, s.Tags, s.Suffix, s.Time, s.Messages = name, tags, "", p.time, 1
+			s.Type, s.Value = typeOf(kind), p.value
+			if err := visit(&s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func typeOf(kind dogstatsd.Kind) Type {
+	if kind == dogstatsd.Counter {
+		return CountSeries
+	}
+	return GaugeSeries
+}
+
+// eachCell visits every cell that was used.
+func (b *bucket) eachCell(visit func(c *cell, name, tags []byte, kind dogstatsd.Kind) error) error {
+	for chunk := range b.cells {
+		for i := range b.cells[chunk] {
+			cell := &b.cells[chunk][i]
+			if cell.messages == 0 {
+				continue
+			}
+			name, tags, kind := b.view.key(uint32(chunk<<chunkBits | i))
+			if err := visit(cell, name, tags, kind); err != nil {
+				return err
 			}
 		}
 	}
@@ -100,36 +118,74 @@ func (c *Cut) Each(visit func(*Series) error) error {
 
 // emit visits the series of one cell: one for counters, gauges and sets,
 // several for the kinds that are summarised.
-func (s *Series) emit(b *bucket, c *cell, kind dogstatsd.Kind, visit func(*Series) error) error {
+func (s *Series) emit(b *bucket, c *cell, kind dogstatsd.Kind, sum *summary, visit func(*Series) error) error {
 	switch kind {
-	case dogstatsd.Counter:
-		s.Type, s.Value = CountSeries, c.value
-		return visit(s)
-	case dogstatsd.Gauge:
-		s.Type, s.Value = GaugeSeries, c.value
+	case dogstatsd.Counter, dogstatsd.Gauge:
+		s.Type, s.Value = typeOf(kind), c.value
 		return visit(s)
 	case dogstatsd.Set:
 		s.Type, s.Value = GaugeSeries, float64(len(b.sets[c.ref-1]))
 		return visit(s)
 	}
 	sk := &b.sketches[c.ref-1]
-	for _, part := range [...]struct {
+	part := func(suffix string, typ Type, value float64) error {
+		s.Suffix, s.Type, s.Value = suffix, typ, value
+		err := visit(s)
+		s.Messages = 0
+		return err
+	}
+	err := part(".count", CountSeries, sk.count)
+	for _, p := range [...]struct {
 		suffix string
-		typ    Type
 		value  float64
-	}{
-		{".count", CountSeries, sk.count},
-		{".min", GaugeSeries, sk.min},
-		{".max", GaugeSeries, sk.max},
-		{".avg", GaugeSeries, sk.sum / sk.count},
-		{".median", GaugeSeries, sk.quantile(.5)},
-		{".95percentile", GaugeSeries, sk.quantile(.95)},
-	} {
-		s.Suffix, s.Type, s.Value = part.suffix, part.typ, part.value
-		if err := visit(s); err != nil {
+	}{{".min", sk.min}, {".max", sk.max}, {".avg", sk.sum / sk.count}, {".median", sk.quantile(.5)}} {
+		if err == nil {
+			err = part(p.suffix, GaugeSeries, p.value)
+		}
+	}
+	for i := range sum.quantiles {
+		if err == nil {
+			err = part(sum.suffixes[i], GaugeSeries, sk.quantile(sum.quantiles[i]))
+		}
+	}
+	return err
+}
+
+// Sketch is the distribution of one contextKey in one bucket, on its way out.
+// Keys and Counts are the bins of the Datadog agent's sketch.
+type Sketch struct {
+	Name, Tags         []byte // as in Series; valid during the visit only
+	Time               int64  // Unix seconds: start of the bucket
+	Count              float64
+	Sum, Min, Max, Avg float64
+	Keys               []int32  // ascending; valid during the visit only
+	Counts             []uint32 // of each key, rounded; valid during the visit only
+	Messages           int64
+}
+
+// EachSketch calls visit for every distribution of the cut and stops at the
+// first error. The Sketch is reused between visits.
+func (c *Cut) EachSketch(visit func(*Sketch) error) error {
+	var s Sketch
+	for _, b := range c.buckets {
+		if err := b.eachCell(func(cell *cell, name, tags []byte, kind dogstatsd.Kind) error {
+			if kind != dogstatsd.Distribution {
+				return nil
+			}
+			sk := &b.sketches[cell.ref-1]
+			s.Name, s.Tags, s.Time, s.Messages = name, tags, b.start/int64(time.Second), int64(cell.messages)
+			s.Count, s.Sum, s.Min, s.Max, s.Avg = sk.count, sk.sum, sk.min, sk.max, sk.sum/sk.count
+			s.Keys, s.Counts = s.Keys[:0], s.Counts[:0]
+			for i, n := range sk.bins {
+				if n > 0 {
+					s.Keys = append(s.Keys, int32(sk.low+i))
+					s.Counts = append(s.Counts, uint32(math.Round(float64(n))))
+				}
+			}
+			return visit(&s)
+		}); err != nil {
 			return err
 		}
-		s.Messages = 0
 	}
 	return nil
 }
@@ -144,5 +200,5 @@ func (c *Cut) Release() {
 		default: // the table has enough; this one is garbage
 		}
 	}
-	c.buckets = nil
+	c.buckets, c.Events, c.Checks = nil, nil, nil
 }

@@ -13,7 +13,8 @@ import (
 // keyring knows every contextKey that was seen. It only ever grows, and what
 // was written never changes: whoever holds a view of its chunks and slabs can
 // read the first n keys while the owner adds more. That is what makes a cut
-// independent of the number of contextKeys.
+// independent of the number of contextKeys. To forget contextKeys, a table
+// starts another keyring (see Table.expire).
 //
 // A message is found by its raw bytes: name and rest (type, rate, tags as they
 // came) hash to an alias, and the alias names the key. Lines that repeat are
@@ -69,9 +70,9 @@ const (
 	maxText   = 1<<16 - 1 // of a name, a rest, the tags: their lengths are uint16
 )
 
-func newKeyring(maxKeys int) *keyring {
+func newKeyring(seed maphash.Seed, maxKeys int) *keyring {
 	return &keyring{
-		seed:       maphash.MakeSeed(),
+		seed:       seed,
 		maxKeys:    uint32(maxKeys),
 		maxAliases: uint32(2*maxKeys + chunkLen), // clients that shuffle tags must not fill the memory
 	}
@@ -137,7 +138,11 @@ func (r *keyring) learn(hash uint64, name, rest []byte, m dogstatsd.Rest) (a ali
 // keyOf returns the id of the contextKey, adding it when it is new and there
 // is room. Tags are a set: their order and repetitions do not matter.
 func (r *keyring) keyOf(name []byte, kind dogstatsd.Kind, tags []byte) (uint32, bool) {
-	canonical := r.canonicalTags(tags)
+	return r.keyOfCanonical(name, kind, r.canonicalTags(tags))
+}
+
+// keyOfCanonical is keyOf for tags that are sorted and distinct already.
+func (r *keyring) keyOfCanonical(name []byte, kind dogstatsd.Kind, canonical []byte) (uint32, bool) {
 	hash := maphash.Bytes(r.seed, name) ^ bits.RotateLeft64(maphash.Bytes(r.seed, canonical), 17) + uint64(kind)*0x9E3779B97F4A7C15
 	id, found := r.byKey.find(hash, func(id uint32) bool {
 		k := r.keyAt(id)
@@ -190,13 +195,44 @@ func (r *keyring) canonicalTags(tags []byte) []byte {
 
 var comma = []byte{','}
 
+// view is what a flush needs of a keyring: the keys as they were.
+type view struct {
+	slabs []*[slabLen]byte
+	keys  []*[chunkLen]key
+}
+
+// view takes the same time whatever the number of keys.
+func (r *keyring) view() view { return view{r.slabs, r.keys} }
+
+// copy is a view that shares nothing with the keyring.
+func (v view) copy() view {
+	c := view{make([]*[slabLen]byte, len(v.slabs)), make([]*[chunkLen]key, len(v.keys))}
+	for i, slab := range v.slabs {
+		c.slabs[i] = new([slabLen]byte)
+		*c.slabs[i] = *slab
+	}
+	for i, chunk := range v.keys {
+		c.keys[i] = new([chunkLen]key)
+		*c.keys[i] = *chunk
+	}
+	return c
+}
+
+// key returns the name, the joined tags and the kind of a key.
+func (v view) key(id uint32) (name, tags []byte, kind dogstatsd.Kind) {
+	k := &v.keys[id>>chunkBits][id&(chunkLen-1)]
+	return textAt(v.slabs, k.name, int(k.nameLen)), textAt(v.slabs, k.tags, int(k.tagsLen)), k.kind
+}
+
 func (r *keyring) keyAt(id uint32) *key { return &r.keys[id>>chunkBits][id&(chunkLen-1)] }
 
 func (r *keyring) aliasAt(id uint32) *alias { return &r.aliases[id>>chunkBits][id&(chunkLen-1)] }
 
-func (r *keyring) bytesAt(offset uint32, n int) []byte {
+func (r *keyring) bytesAt(offset uint32, n int) []byte { return textAt(r.slabs, offset, n) }
+
+func textAt(slabs []*[slabLen]byte, offset uint32, n int) []byte {
 	at := offset & (slabLen - 1)
-	return r.slabs[offset>>slabBits][at : at+uint32(n)]
+	return slabs[offset>>slabBits][at : at+uint32(n)]
 }
 
 // room reports whether n more bytes can be stored: offsets are 32 bits wide,

@@ -96,6 +96,29 @@ func (s *sketch) widen(bin int) {
 	s.low, s.bins = low, bins
 }
 
+// merge adds what another sketch holds.
+func (s *sketch) merge(o *sketch) {
+	if o.count == 0 {
+		return
+	}
+	if s.count == 0 {
+		s.min, s.max = o.min, o.max
+	}
+	s.min, s.max = math.Min(s.min, o.min), math.Max(s.max, o.max)
+	s.count += o.count
+	s.sum += o.sum
+	for i, n := range o.bins {
+		if n == 0 {
+			continue
+		}
+		bin := o.low + i
+		if at := bin - s.low; uint(at) >= uint(len(s.bins)) {
+			s.widen(bin)
+		}
+		s.bins[bin-s.low] += n
+	}
+}
+
 // quantile returns the value below which the share q (0..1) of the weight
 // lies, within 1/128 of it, and never outside of [min, max].
 func (s *sketch) quantile(q float64) float64 {

@@ -8,6 +8,9 @@ package aggregate
 
 import (
 	"fmt"
+	"hash/maphash"
+	"math"
+	"strconv"
 	"time"
 
 	"floodgate/internal/dogstatsd"
@@ -20,15 +23,27 @@ type Config struct {
 	// MaxKeys is the number of contextKeys that are held; messages of further
 	// ones are rejected and counted, so that memory has a ceiling.
 	MaxKeys int
+	// Percentiles of timers and histograms that are sent beside count, min, max,
+	// avg and median, each above 0 and below 1.
+	Percentiles []float64
+	// Expiry is how long a contextKey without messages may be remembered. They
+	// are forgotten together, once at least half of them are that old.
+	Expiry time.Duration
+	// MaxPoints is the number of timestamped values held per bucket, MaxEvents
+	// that of events and service checks held per cut; further ones are rejected
+	// and counted.
+	MaxPoints, MaxEvents int
 	// MaxSetMembers is the number of set members held per bucket; further ones
 	// are rejected and counted.
 	MaxSetMembers int
 }
 
-// Default returns the configuration of the reference server: buckets of 10 s,
-// a million contextKeys, a million set members.
+// Default returns the configuration of the reference server: buckets of 10 s, a
+// million contextKeys that are remembered for five minutes, a million set
+// members and timestamped values, the 95th percentile.
 func Default() Config {
-	return Config{Interval: 10 * time.Second, MaxKeys: 1_000_000, MaxSetMembers: 1_000_000}
+	return Config{Interval: 10 * time.Second, MaxKeys: 1_000_000, Expiry: 5 * time.Minute, Percentiles: []float64{.95},
+		MaxSetMembers: 1_000_000, MaxPoints: 1_000_000, MaxEvents: 10_000}
 }
 
 // Validate names the first value that cannot be.
@@ -38,8 +53,15 @@ func (c Config) Validate() error {
 		return fmt.Errorf("bucket interval is %v, want at least 1ms", c.Interval)
 	case c.MaxKeys < 1 || c.MaxKeys > 50_000_000:
 		return fmt.Errorf("limit of contextKeys is %d, want 1 to 50000000", c.MaxKeys)
-	case c.MaxSetMembers < 1:
-		return fmt.Errorf("limit of set members is %d, want at least 1", c.MaxSetMembers)
+	case c.Expiry <= 0:
+		return fmt.Errorf("expiry of contextKeys is %v, want more than 0", c.Expiry)
+	case c.MaxSetMembers < 1 || c.MaxPoints < 1 || c.MaxEvents < 1:
+		return fmt.Errorf("limits of set members, timestamped values and events are %d, %d and %d, want at least 1 of each", c.MaxSetMembers, c.MaxPoints, c.MaxEvents)
+	}
+	for _, q := range c.Percentiles {
+		if !(q > 0 && q < 1) {
+			return fmt.Errorf("percentile is %v, want more than 0 and less than 1, such as 0.95", q)
+		}
 	}
 	return nil
 }
@@ -69,7 +91,14 @@ type Table struct {
 	Counts Counts
 
 	config  Config
+	seed    maphash.Seed
+	summary *summary
 	ring    *keyring
+	now     int64 // Unix nanoseconds, of the last Advance
+	born    int64 // when the keyring was started
+	active  int   // most contextKeys seen in a bucket since then
+	events  []Event
+	checks  []ServiceCheck
 	open    *bucket
 	opened  int64 // Counts.Aggregated when the open bucket was opened
 	closed  []*bucket
@@ -91,7 +120,23 @@ const batchLen = 64
 
 // NewTable returns an empty table. The configuration must be valid.
 func NewTable(config Config) *Table {
-	return &Table{config: config, ring: newKeyring(config.MaxKeys), spare: make(chan *bucket, 2)}
+	seed := maphash.MakeSeed()
+	return &Table{config: config, seed: seed, summary: newSummary(config.Percentiles), ring: newKeyring(seed, config.MaxKeys), spare: make(chan *bucket, 2)}
+}
+
+// summary is which quantiles timers and histograms are sent with.
+type summary struct {
+	quantiles []float64
+	suffixes  []string // of their series: ".95percentile"
+}
+
+func newSummary(percentiles []float64) *summary {
+	s := &summary{quantiles: percentiles}
+	for _, q := range percentiles {
+		// Rounded, because 0.999*100 is 99.89999….
+		s.suffixes = append(s.suffixes, "."+strconv.FormatFloat(math.Round(q*1e8)/1e6, 'f', -1, 64)+"percentile")
+	}
+	return s
 }
 
 // Advance closes the open bucket when now (Unix nanoseconds) lies past its
@@ -99,10 +144,12 @@ func NewTable(config Config) *Table {
 // message belongs to the bucket in which it was read.
 func (t *Table) Advance(now int64) {
 	interval := int64(t.config.Interval)
+	t.now = now
 	if t.open != nil && now >= t.open.start && now < t.open.start+interval {
 		return
 	}
 	t.closeOpen()
+	t.expire()
 	if t.open == nil {
 		select {
 		case t.open = <-t.spare:
@@ -119,9 +166,30 @@ func (t *Table) Advance(now int64) {
 // aggregated into it.
 func (t *Table) closeOpen() {
 	if t.open != nil && t.Counts.Aggregated > t.opened {
+		t.active = max(t.active, t.open.active)
+		t.open.view = t.ring.view()
 		t.closed = append(t.closed, t.open)
 		t.open = nil
 	}
+}
+
+// expire forgets contextKeys, between two buckets. It does not look for those
+// that are old; it starts a new keyring, into which those in use come back with
+// their next message, when at least half of the old one was not used within the
+// expiry. So ingest never stops to sweep, a steady set of contextKeys is never
+// learnt again, and at most twice as many are held as are in use. Buckets that
+// were closed keep the keyring that they refer to.
+func (t *Table) expire() {
+	if t.born == 0 {
+		t.born = t.now
+	}
+	if t.now-t.born < int64(t.config.Expiry) {
+		return
+	}
+	if int(t.ring.nkeys) > 2*t.active {
+		t.ring = newKeyring(t.seed, t.config.MaxKeys)
+	}
+	t.born, t.active = t.now, 0
 }
 
 // AddDatagram aggregates every line of a datagram. truncated says that the
@@ -145,10 +213,12 @@ func (t *Table) AddDatagram(datagram []byte, truncated bool) {
 			l := &t.batch[n]
 			var fault dogstatsd.Fault
 			if l.name, l.values, l.rest, fault = dogstatsd.Split(text); fault != dogstatsd.NoFault {
-				if unsupported(text) != dogstatsd.NoFault {
-					fault = dogstatsd.Unsupported // a service check has no ':' where a message has one
+				if !t.addSpecial(text) { // a service check has no ':' where a message has one
+					t.Counts.Faults[fault]++
 				}
-				t.Counts.Faults[fault]++
+				continue
+			}
+			if text[0] == '_' && t.addSpecial(text) {
 				continue
 			}
 			l.hash = t.ring.hash(l.name, l.rest)
@@ -181,14 +251,13 @@ func (t *Table) addUnseen(l *line) {
 		t.apply(a, l.values)
 		return
 	}
-	if fault := unsupported(l.name); fault != dogstatsd.NoFault {
-		t.Counts.Faults[fault]++
-		return
-	}
 	m, fault := dogstatsd.ParseRest(l.rest)
 	if fault == dogstatsd.NoFault && m.Kind != dogstatsd.Set {
 		// A bad line must not take a place among the contextKeys.
 		fault = checkValues(l.values)
+	}
+	if fault == dogstatsd.NoFault && m.Timestamp != 0 && m.Kind != dogstatsd.Counter && m.Kind != dogstatsd.Gauge {
+		fault = dogstatsd.BadTimestampKind
 	}
 	if fault != dogstatsd.NoFault {
 		t.Counts.Faults[fault]++
@@ -199,15 +268,36 @@ func (t *Table) addUnseen(l *line) {
 		t.Counts.Rejected++
 		return
 	}
+	if m.Timestamp != 0 {
+		t.addPoints(&a, l.values, m.Timestamp)
+		return
+	}
 	t.apply(&a, l.values)
 }
 
-// unsupported tells events and service checks from messages.
-func unsupported(name []byte) dogstatsd.Fault {
-	if len(name) >= 3 && name[0] == '_' && (string(name[:3]) == "_e{" || string(name[:3]) == "_sc") {
-		return dogstatsd.Unsupported
+// addPoints keeps the values of a timestamped message as they are: who gives a
+// time has aggregated already. Packed counts are summed and of packed gauges
+// the last stands, as without a timestamp.
+func (t *Table) addPoints(a *alias, values []byte, timestamp int64) {
+	if len(t.open.points) >= t.config.MaxPoints {
+		t.Counts.Rejected++
+		return
 	}
-	return dogstatsd.NoFault
+	p := point{time: timestamp, key: a.key}
+	for {
+		var value []byte
+		if value, values = dogstatsd.CutValue(values); value == nil {
+			break
+		}
+		x, _ := dogstatsd.ParseValue(value)
+		if a.kind == dogstatsd.Counter {
+			p.value += x * a.weight
+		} else {
+			p.value = x
+		}
+	}
+	t.open.points = append(t.open.points, p)
+	t.Counts.Aggregated++
 }
 
 // checkValues finds the fault among packed values, if there is one: one bad
@@ -240,8 +330,7 @@ func (t *Table) apply(a *alias, values []byte) {
 			return
 		}
 	}
-	c := t.open.cell(a.key)
-	c.messages++
+	c := t.open.use(a.key)
 	t.Counts.Aggregated++
 	for {
 		switch a.kind {
@@ -274,7 +363,7 @@ func (t *Table) applySet(a *alias, member []byte) {
 		set[string(member)] = struct{}{}
 		t.members++
 	}
-	c.messages++
+	t.open.use(a.key)
 	t.Counts.Aggregated++
 }
 

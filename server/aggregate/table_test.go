@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"math"
@@ -10,8 +11,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"floodgate/internal/dogstatsd"
 )
 
 const second = int64(time.Second)
@@ -57,6 +56,8 @@ func TestKinds(t *testing.T) {
 		{"the order of tags does not matter, nor do repetitions", "a:1|c|#x,y\na:1|c|#y,x\na:1|c|#y,x,y,x", map[string]float64{"a|x,y|1": 3}},
 		{"empty tags are none", "a:1|c|#\na:1|c", map[string]float64{"a||1": 2}},
 		{"the rate does not split a contextKey", "a:1|c|@0.5|#x\na:1|c|#x|@0.5\na:1|c|#x", map[string]float64{"a|x|1": 5}},
+		{"a timestamp keeps a value out of aggregation", "a:1|c|T7\na:2:3|c|T8|@0.5\na:1|c\nb:1:2|g|T7|#x", map[string]float64{
+			"a||7": 1, "a||8": 10, "a||1": 1, "b|x|7": 2}},
 		{"timers are summarised", "a:5:6:7|ms|@0.5", map[string]float64{
 			"a.count||1": 6, "a.min||1": 5, "a.max||1": 7, "a.avg||1": 6, "a.median||1": valueOf(1454), "a.95percentile||1": 7}},
 	} {
@@ -83,11 +84,8 @@ func TestCountsBalance(t *testing.T) {
 	table.AddDatagram([]byte("a:1|c\na:1234"), true)
 	table.AddDatagram([]byte("a:1|c"), true)
 	c := table.Counts
-	if got, want := [...]int64{c.Received, c.Aggregated, c.Malformed(), c.Truncated, c.Rejected}, [...]int64{11, 3, 5, 2, 1}; got != want {
+	if got, want := [...]int64{c.Received, c.Aggregated, c.Malformed(), c.Truncated, c.Rejected}, [...]int64{11, 5, 3, 2, 1}; got != want {
 		t.Errorf("received, aggregated, malformed, truncated, rejected = %v, want %v", got, want)
-	}
-	if n := c.Faults[dogstatsd.Unsupported]; n != 2 {
-		t.Errorf("%d lines are unsupported, want the event and the service check", n)
 	}
 	if c.Received != c.Aggregated+c.Malformed()+c.Truncated+c.Rejected {
 		t.Errorf("the counts do not balance: %+v", c)
@@ -267,9 +265,18 @@ func TestValidate(t *testing.T) {
 	if err := Default().Validate(); err != nil {
 		t.Errorf("the default is invalid: %v", err)
 	}
-	for _, c := range []Config{{}, {Interval: time.Second}, {Interval: time.Second, MaxKeys: 1}} {
-		if c.Validate() == nil {
-			t.Errorf("%+v is taken for valid", c)
+	for name, spoil := range map[string]func(*Config){
+		"no interval":      func(c *Config) { c.Interval = 0 },
+		"no keys":          func(c *Config) { c.MaxKeys = 0 },
+		"no expiry":        func(c *Config) { c.Expiry = 0 },
+		"no set members":   func(c *Config) { c.MaxSetMembers = 0 },
+		"no points":        func(c *Config) { c.MaxPoints = 0 },
+		"no events":        func(c *Config) { c.MaxEvents = 0 },
+		"percentile of 95": func(c *Config) { c.Percentiles = []float64{95} },
+	} {
+		c := Default()
+		if spoil(&c); c.Validate() == nil {
+			t.Errorf("%s is taken for valid", name)
 		}
 	}
 }
@@ -357,5 +364,161 @@ func TestSketch(t *testing.T) {
 		if s.quantile(.5) != 1 || s.count != 1 {
 			t.Errorf("a sketch that was reset remembers: %+v", s)
 		}
+	}
+}
+
+func TestSketchesLeaveWithTheAgentsBins(t *testing.T) {
+	table := NewTable(config())
+	table.Advance(second)
+	table.AddDatagram([]byte("a:5:6:7|d|#y,x\na:5|d|@0.5|#x,y\nb:1|c"), false)
+	n := 0
+	if err := table.Cut(true).EachSketch(func(s *Sketch) error {
+		n++
+		got := fmt.Sprintf("%s|%s|%d %v %v %v %v %v %v %v %d", s.Name, s.Tags, s.Time, s.Count, s.Sum, s.Min, s.Max, s.Avg, s.Keys, s.Counts, s.Messages)
+		if want := "a|x,y|1 5 28 5 7 5.6 [1442 1454 1464] [3 1 1] 2"; got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		return nil
+	}); err != nil || n != 1 {
+		t.Errorf("%d sketches, %v", n, err)
+	}
+}
+
+func TestPercentiles(t *testing.T) {
+	c := config()
+	c.Percentiles = []float64{.5, .999}
+	table := NewTable(c)
+	table.Advance(second)
+	table.AddDatagram([]byte("a:1|h"), false)
+	got := series(t, table.Cut(true))
+	for _, want := range []string{"a.50percentile||1", "a.99.9percentile||1"} {
+		if _, found := got[want]; !found {
+			t.Errorf("no %s among %v", want, got)
+		}
+	}
+}
+
+func TestEventsAndChecksWaitForTheCut(t *testing.T) {
+	c := config()
+	c.MaxEvents = 3
+	table := NewTable(c)
+	table.Advance(5 * second)
+	table.AddDatagram([]byte("_e{1,1}:a|b|#x,y\n_e{1,1}:a|b|d:9\n_sc|c|2|m:bad\n_sc|c|0\n_e{9,9}:a|b"), false)
+	cut := table.Cut(false)
+	if len(cut.Events) != 2 || len(cut.Checks) != 1 || cut.Empty() {
+		t.Fatalf("cut has %d events and %d checks, want 2 and 1", len(cut.Events), len(cut.Checks))
+	}
+	if e := cut.Events; e[0].Timestamp != 5 || e[1].Timestamp != 9 || len(e[0].Tags) != 2 {
+		t.Errorf("events %+v: one without a time has the time of its receipt", e)
+	}
+	if s := cut.Checks[0]; s.Name != "c" || s.Status != 2 || s.Message != "bad" {
+		t.Errorf("service check %+v", s)
+	}
+	if n := table.Counts; n.Aggregated != 3 || n.Rejected != 1 || n.Malformed() != 1 {
+		t.Errorf("counts %+v, want 3 aggregated, 1 rejected over the limit, 1 malformed", n)
+	}
+	if !table.Cut(false).Empty() {
+		t.Error("the next cut has them again")
+	}
+}
+
+// TestExpiry: contextKeys that come and go are forgotten, steady ones are not
+// learnt again, and nothing is lost on the way.
+func TestExpiry(t *testing.T) {
+	c := config()
+	c.Expiry = 10 * time.Second
+	table := NewTable(c)
+	var sum float64
+	held, rings := 0, map[*keyring]bool{}
+	for s := range int64(100) {
+		table.Advance((s + 1) * second)
+		for k := range 10 {
+			table.AddDatagram(fmt.Appendf(nil, "steady.%d:1|c\nshort.%d.%d:1|c", k, s, k), false)
+		}
+		held = max(held, table.Keys())
+		rings[table.ring] = true
+		cut := table.Cut(false)
+		for _, v := range series(t, cut) {
+			sum += v
+		}
+		cut.Release()
+	}
+	for _, v := range series(t, table.Cut(true)) {
+		sum += v
+	}
+	if sum != 2000 {
+		t.Errorf("%v messages came out, want 2000", sum)
+	}
+	if held > 130 { // 10 steady ones, 10 new ones in each of about 11 seconds
+		t.Errorf("up to %d contextKeys are held, of 20 in use at a time", held)
+	}
+	if n := len(rings); n < 8 || n > 10 {
+		t.Errorf("%d keyrings in 100 s with an expiry of 10 s, want about 9", n)
+	}
+
+	steady := NewTable(c)
+	for s := range int64(100) {
+		steady.Advance((s + 1) * second)
+		for k := range 10 {
+			steady.AddDatagram(fmt.Appendf(nil, "steady.%d:1|c", k), false)
+		}
+		rings[steady.ring] = true
+	}
+	if n := len(rings); n > 11 {
+		t.Error("a steady set of contextKeys was learnt again")
+	}
+}
+
+// TestMergeIsOneTable: splitting a corpus over tables and merging their cuts
+// gives what one table would have given.
+func TestMergeIsOneTable(t *testing.T) {
+	tables := []*Table{NewTable(config()), NewTable(config()), NewTable(config())}
+	whole := NewTable(config())
+	rng := rand.New(rand.NewPCG(5, 6))
+	for s := range int64(3) {
+		for _, table := range append(tables, whole) {
+			table.Advance((s + 1) * second)
+		}
+		for range 3000 {
+			k := rng.IntN(200)
+			// A gauge comes through one table only, so that its last value is known.
+			line, table := fmt.Appendf(nil, "g.%d:%d|g|#b,a", k, rng.IntN(100)), tables[k%3]
+			if kind := rng.IntN(5); kind > 0 {
+				kind := []string{"c", "s", "ms", "d"}[kind-1]
+				line, table = fmt.Appendf(nil, "%s.%d:%d|%s|#b,a", kind, k, rng.IntN(100), kind), tables[rng.IntN(3)]
+			}
+			if rng.IntN(10) == 0 {
+				line = append(bytes.Replace(line, []byte("|s"), []byte("|c"), 1), "|T99"...)
+			}
+			table.AddDatagram(line, false)
+			whole.AddDatagram(line, false)
+		}
+	}
+	flat := func(cut *Cut) map[string]float64 {
+		out := map[string]float64{}
+		cut.Each(func(s *Series) error {
+			key := fmt.Sprintf("%s%s|%s|%d", s.Name, s.Suffix, s.Tags, s.Time)
+			if s.Time == 99 { // several points of one time stay apart
+				out[key+"n"]++
+				out[key+"sum"] += s.Value
+			} else {
+				out[key] = s.Value
+			}
+			out[key+"messages"] += float64(s.Messages)
+			return nil
+		})
+		return out
+	}
+	got, want := flat(Merge(tables[0].Cut(true), tables[1].Cut(true), tables[2].Cut(true))), flat(whole.Cut(true))
+	for key := range want {
+		if got[key] != want[key] {
+			t.Errorf("%s is %v, want %v", key, got[key], want[key])
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d series, want %d", len(got), len(want))
+	}
+	if cut := whole.Cut(true); Merge(cut) != cut {
+		t.Error("a single cut is copied")
 	}
 }
