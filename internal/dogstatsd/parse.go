@@ -159,20 +159,24 @@ func CutValue(values []byte) (value, rest []byte) {
 
 // ParseValue reads one finite number in the forms strconv.ParseFloat takes.
 func ParseValue(b []byte) (float64, bool) {
-	// Short runs of digits are most of all traffic; 15 digits are exact in a
-	// float64.
-	if n := len(b); n > 0 && n <= 15 {
-		var x uint64
-		for _, c := range b {
-			d := uint64(c - '0')
-			if d > 9 {
-				return parseFloat(b)
-			}
-			x = x*10 + d
-		}
-		return float64(x), true
+	if x, ok := ParseDigits(b); ok {
+		return x, true
 	}
 	return parseFloat(b)
+}
+
+// ParseDigits reads what most messages carry: 1 to 15 digits and nothing else,
+// which a float64 holds exactly. Anything else is not ok, and for ParseValue.
+func ParseDigits(b []byte) (float64, bool) {
+	var x uint64
+	for _, c := range b {
+		d := uint64(c - '0')
+		if d > 9 {
+			return 0, false
+		}
+		x = x*10 + d
+	}
+	return float64(x), len(b) > 0 && len(b) <= 15
 }
 
 func parseFloat(b []byte) (float64, bool) {

@@ -27,6 +27,7 @@ var floors = map[string]room{
 
 	// Floor 2: the parts that touch the world, each alone.
 	"server/forward":  {[]string{"server/aggregate", "internal/payload"}, "forwarding sees series, not messages"},
+	"server/symdb":    {[]string{"server/forward", "internal/payload"}, "symbols share the way of batches with series, and nothing else"},
 	"server":          {[]string{"server/aggregate", "server/forward", "internal/dogstatsd"}, "a target must not know that it is measured"},
 	"loadgen":         {[]string{"internal/dogstatsd"}, "the generator offers load to any server, and knows none"},
 	"internal/intake": {[]string{"internal/payload"}, "the intake counts what arrives, whoever sends it"},
@@ -52,7 +53,7 @@ var floors = map[string]room{
 		},
 		"the harness's program contains no server",
 	},
-	"cmd/refserver": {[]string{"server"}, "the server's program contains nothing of the harness"},
+	"cmd/refserver": {[]string{"server", "server/symdb"}, "the server's program contains nothing of the harness"},
 }
 
 func checkFloors(t *Tree) []Finding {

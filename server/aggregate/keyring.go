@@ -2,8 +2,6 @@ package aggregate
 
 import (
 	"bytes"
-	"hash/maphash"
-	"math/bits"
 	"slices"
 	"unsafe"
 
@@ -25,7 +23,7 @@ import (
 // equal hashes are still compared byte by byte, so that a collision can never
 // merge two contextKeys.
 type keyring struct {
-	seed                maphash.Seed
+	seed                uint64
 	slabs               []*[slabLen]byte // bytes of names, rests and tags
 	slabUsed            int              // of the last slab
 	keys                []*[chunkLen]key
@@ -70,7 +68,7 @@ const (
 	maxText   = 1<<16 - 1 // of a name, a rest, the tags: their lengths are uint16
 )
 
-func newKeyring(seed maphash.Seed, maxKeys int) *keyring {
+func newKeyring(seed uint64, maxKeys int) *keyring {
 	return &keyring{
 		seed:       seed,
 		maxKeys:    uint32(maxKeys),
@@ -80,18 +78,15 @@ func newKeyring(seed maphash.Seed, maxKeys int) *keyring {
 
 // hash identifies a line up to its values.
 func (r *keyring) hash(name, rest []byte) uint64 {
-	return maphash.Bytes(r.seed, name) + bits.RotateLeft64(maphash.Bytes(r.seed, rest), 31)*0x9E3779B97F4A7C15
+	return hashText(hashText(r.seed, name), rest)
 }
 
 // alias returns the alias of a line that was seen before, or nil.
 func (r *keyring) alias(hash uint64, name, rest []byte) *alias {
-	seg := r.byAlias.segment(hash)
-	if len(seg.slots) == 0 {
-		return nil
-	}
-	mask := uint32(len(seg.slots) - 1)
-	for i := uint32(hash) & mask; ; i = (i + 1) & mask {
-		slot := seg.slots[i]
+	slots := r.byAlias.segment(hash).slots
+	mask := uint32(len(slots) - 1)
+	for i := uint32(hash); len(slots) > 0; i++ {
+		slot := slots[i&mask]
 		if slot == 0 {
 			return nil
 		}
@@ -107,6 +102,7 @@ func (r *keyring) alias(hash uint64, name, rest []byte) *alias {
 			return a
 		}
 	}
+	return nil
 }
 
 // learn parses a line that was not seen before and remembers it. It returns
@@ -143,7 +139,7 @@ func (r *keyring) keyOf(name []byte, kind dogstatsd.Kind, tags []byte) (uint32, 
 
 // keyOfCanonical is keyOf for tags that are sorted and distinct already.
 func (r *keyring) keyOfCanonical(name []byte, kind dogstatsd.Kind, canonical []byte) (uint32, bool) {
-	hash := maphash.Bytes(r.seed, name) ^ bits.RotateLeft64(maphash.Bytes(r.seed, canonical), 17) + uint64(kind)*0x9E3779B97F4A7C15
+	hash := hashText(hashText(r.seed+uint64(kind), name), canonical)
 	id, found := r.byKey.find(hash, func(id uint32) bool {
 		k := r.keyAt(id)
 		return k.hash == hash && k.kind == kind &&

@@ -8,8 +8,8 @@ package aggregate
 
 import (
 	"fmt"
-	"hash/maphash"
 	"math"
+	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -91,7 +91,7 @@ type Table struct {
 	Counts Counts
 
 	config  Config
-	seed    maphash.Seed
+	seed    uint64 // secret, of all hashes
 	summary *summary
 	ring    *keyring
 	now     int64 // Unix nanoseconds, of the last Advance
@@ -120,7 +120,7 @@ const batchLen = 64
 
 // NewTable returns an empty table. The configuration must be valid.
 func NewTable(config Config) *Table {
-	seed := maphash.MakeSeed()
+	seed := rand.Uint64()
 	return &Table{config: config, seed: seed, summary: newSummary(config.Percentiles), ring: newKeyring(seed, config.MaxKeys), spare: make(chan *bucket, 2)}
 }
 
@@ -322,32 +322,36 @@ func (t *Table) apply(a *alias, values []byte) {
 		t.applySet(a, values)
 		return
 	}
-	first, rest := dogstatsd.CutValue(values)
-	x, ok := dogstatsd.ParseValue(first)
-	if !ok || len(rest) > 0 {
-		if fault := checkValues(values); fault != dogstatsd.NoFault {
-			t.Counts.Faults[fault]++
-			return
-		}
+	// Most messages carry one short whole number.
+	if x, ok := dogstatsd.ParseDigits(values); ok {
+		t.Counts.Aggregated++
+		t.addValue(t.open.use(a.key), a, x)
+		return
 	}
-	c := t.open.use(a.key)
+	if fault := checkValues(values); fault != dogstatsd.NoFault {
+		t.Counts.Faults[fault]++
+		return
+	}
 	t.Counts.Aggregated++
+	c := t.open.use(a.key)
 	for {
-		switch a.kind {
-		case dogstatsd.Counter:
-			c.value += x * a.weight
-		case dogstatsd.Gauge:
-			c.value = x
-		default:
-			t.open.sketch(c).insert(x, a.weight)
-		}
-		if len(rest) == 0 {
+		var value []byte
+		if value, values = dogstatsd.CutValue(values); value == nil {
 			return
 		}
-		if first, rest = dogstatsd.CutValue(rest); first == nil {
-			return
-		}
-		x, _ = dogstatsd.ParseValue(first)
+		x, _ := dogstatsd.ParseValue(value)
+		t.addValue(c, a, x)
+	}
+}
+
+func (t *Table) addValue(c *cell, a *alias, x float64) {
+	switch a.kind {
+	case dogstatsd.Counter:
+		c.value += x * a.weight
+	case dogstatsd.Gauge:
+		c.value = x
+	default:
+		t.open.sketch(c).insert(x, a.weight)
 	}
 }
 
