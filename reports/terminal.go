@@ -58,6 +58,7 @@ func Terminal(w io.Writer, r Report, opt TerminalOptions) error {
 	t := terminal{view: newView(r), style: style{opt.Color}, width: opt.Width}
 	t.header()
 	t.comparisonTable()
+	t.measuredTable()
 	t.checkTable()
 	t.ledgerTable()
 	t.invalidRuns()
