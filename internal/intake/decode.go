@@ -11,19 +11,34 @@ import (
 // shownFaults is how many unreadable uploads an error of Decode names.
 const shownFaults = 3
 
-// Decode decodes the uploads that wait when it is called, in the order in which
-// they arrived, and calls visit for each series with the arrival time of its
-// upload. It can be called again and again, also while the intake serves: every
-// upload is visited once. The Series is visit's only until it returns. visit
-// must not call Decode. A nil visit still decodes everything, to see whether it
-// can be.
-//
-// An error of visit ends the call and is returned as it is; what is left of that
-// one upload is gone, the uploads after it still wait. An upload that cannot be
-// decoded does not end the call: the others are still visited, and then the
-// error names it. Its series before the fault have been visited, so the counts
-// are wrong either way; this call and all later ones return the error.
+// Visitor is called with what uploads hold, and with the arrival time of the
+// upload. What it is given is its own only until it returns. Kinds whose
+// function is nil are decoded all the same, to see whether they can be, and
+// skipped.
+type Visitor struct {
+	Series func(at time.Time, s *payload.Series) error
+	Sketch func(at time.Time, s *payload.Sketch) error
+	Event  func(at time.Time, e *payload.Event) error
+	Check  func(at time.Time, c *payload.ServiceCheck) error
+}
+
+// Decode is DecodeAll for the series alone. Where visit is not nil, uploads of
+// other kinds become a warning, because what they hold is not counted.
 func (i *Intake) Decode(visit func(at time.Time, s *payload.Series) error) error {
+	return i.DecodeAll(Visitor{Series: visit})
+}
+
+// DecodeAll decodes the uploads that wait when it is called, in the order in
+// which they arrived, and calls the functions of v for what they hold. It can be
+// called again and again, also while the intake serves: every upload is visited
+// once. The functions must not call Decode or DecodeAll.
+//
+// An error of a function ends the call and is returned as it is; what is left of
+// that one upload is gone, the uploads after it still wait. An upload that cannot
+// be decoded does not end the call: the others are still visited, and then the
+// error names it. What it held before the fault has been visited, so the counts
+// are wrong either way; this call and all later ones return the error.
+func (i *Intake) DecodeAll(v Visitor) error {
 	i.decoding.Lock()
 	defer i.decoding.Unlock()
 	// Not until the spool is empty: a busy target could keep it from ever being.
@@ -32,7 +47,7 @@ func (i *Intake) Decode(visit func(at time.Time, s *payload.Series) error) error
 		if !ok {
 			break
 		}
-		broken, visitErr := i.decodeOne(&u, visit)
+		broken, visitErr := i.decodeOne(&u, &v)
 		i.spool.done(&u)
 		if visitErr != nil {
 			return visitErr
@@ -50,23 +65,41 @@ func (i *Intake) Decode(visit func(at time.Time, s *payload.Series) error) error
 	return nil
 }
 
-// decodeOne tells what is broken about an upload apart from what visit returned.
-func (i *Intake) decodeOne(u *upload, visit func(at time.Time, s *payload.Series) error) (broken, visitErr error) {
+// decodeOne tells what is broken about an upload apart from what a visitor
+// returned.
+func (i *Intake) decodeOne(u *upload, v *Visitor) (broken, visitErr error) {
+	var skipped string
 	body, err := payload.NewReader(u.encoding, u.open(), i.config.MaxDecodedBytes)
 	if err == nil {
 		defer body.Close()
-		_, err = payload.DecodeSeries(body, func(s *payload.Series) error {
-			if visit != nil {
-				visitErr = visit(u.at, s)
-			}
-			return visitErr
-		})
+		skipped, err, visitErr = u.format.decode(body, u, v)
 	}
 	if visitErr != nil {
 		return nil, visitErr
+	}
+	if skipped != "" && v.Series != nil {
+		i.notes.add("an upload of " + skipped + " was taken, but what it held was not counted")
 	}
 	if err != nil {
 		return fmt.Errorf("upload %d (%s, %d bytes, %v after the intake was opened): %w", u.number, u.encoding, u.size, u.at.Sub(i.created).Round(time.Millisecond), err), nil
 	}
 	return nil, nil
+}
+
+// visitor adds the arrival time to what a decoder visits, and keeps apart what
+// visit returned.
+func visitor[T any](u *upload, visit func(time.Time, *T) error, visitErr *error) func(*T) error {
+	return func(item *T) error {
+		if visit != nil {
+			*visitErr = visit(u.at, item)
+		}
+		return *visitErr
+	}
+}
+
+func skippedBy[T any](visit func(time.Time, *T) error, n int, what string) string {
+	if visit != nil || n == 0 {
+		return ""
+	}
+	return what
 }

@@ -6,19 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
-
-	"floodgate/internal/payload"
-)
-
-// The paths that the intake knows.
-const (
-	PathSeries   = "/api/v2/series"   // uploads of series
-	PathValidate = "/api/v1/validate" // whether the key is good: it always is
 )
 
 // HeaderKey names an upload, so that one sent twice counts once.
@@ -39,9 +28,9 @@ func (i *Intake) serve(w http.ResponseWriter, r *http.Request) {
 		i.refuse(w, no)
 		return
 	}
-	if r.URL.Path != PathSeries {
+	if _, known := formats[r.URL.Path]; !known {
 		i.unknown.Add(1)
-		i.notes.add(fmt.Sprintf("%s %s was acknowledged and thrown away: only %s is counted", r.Method, r.URL.Path, PathSeries))
+		i.notes.add(fmt.Sprintf("%s %s was acknowledged and thrown away: what comes to this path is not counted", r.Method, r.URL.Path))
 		// Read, so that the connection lives on; what is in it does not matter.
 		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, i.config.MaxBodyBytes))
 		reply(w, http.StatusAccepted, `{"errors":[]}`)
@@ -79,7 +68,7 @@ func (i *Intake) strike(r *http.Request) *refusal {
 
 // take moves the body of an upload into the spool and counts it.
 func (i *Intake) take(r *http.Request) *refusal {
-	encoding, no := checkHead(r)
+	format, encoding, no := checkHead(r)
 	if no != nil {
 		return no
 	}
@@ -87,7 +76,7 @@ func (i *Intake) take(r *http.Request) *refusal {
 	if no != nil {
 		return no
 	}
-	at, outcome, err := i.spool.put(encoding, body, r.Header.Get(HeaderKey))
+	at, outcome, err := i.spool.put(format, encoding, body, r.Header.Get(HeaderKey))
 	switch {
 	case err != nil:
 		return &refusal{http.StatusServiceUnavailable, err.Error()}
@@ -104,25 +93,6 @@ func (i *Intake) take(r *http.Request) *refusal {
 			return nil
 		}
 	}
-}
-
-// checkHead returns the encoding of an upload of series, or why it is refused.
-func checkHead(r *http.Request) (encoding string, no *refusal) {
-	if r.Method != http.MethodPost {
-		return "", &refusal{http.StatusMethodNotAllowed, fmt.Sprintf("method is %s, want POST", r.Method)}
-	}
-	content := r.Header.Get("Content-Type")
-	if media, _, err := mime.ParseMediaType(content); err != nil || media != "application/json" {
-		return "", &refusal{http.StatusUnsupportedMediaType, fmt.Sprintf("Content-Type is %q, want application/json", content)}
-	}
-	encoding = strings.ToLower(strings.Join(r.Header.Values("Content-Encoding"), ","))
-	if encoding == "" {
-		encoding = payload.Identity
-	}
-	if !slices.Contains(payload.Encodings, encoding) {
-		return "", &refusal{http.StatusUnsupportedMediaType, fmt.Sprintf("Content-Encoding is %q, want one of %s", encoding, strings.Join(payload.Encodings, ", "))}
-	}
-	return encoding, nil
 }
 
 // readBody reads the body as it is, compressed. It is the whole work that an

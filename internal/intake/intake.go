@@ -1,7 +1,8 @@
-// Package intake is the counting sink that a target flushes to. It takes series
-// over HTTP, loses none of them, and counts what it took:
+// Package intake is the counting sink that a target flushes to. It takes series,
+// sketches, events and service checks over HTTP, loses none of them, and counts
+// what it took:
 //
-//	Requests     uploads of series taken, without the duplicates
+//	Requests     uploads taken, of whatever kind, without the duplicates
 //	Bytes        their bodies, compressed
 //	Connections  opened to the intake since it was started
 //	Duplicates   uploads with an Idempotency-Key seen before: acknowledged, not counted again
@@ -12,12 +13,12 @@
 //
 // So that it disturbs the target as little as it can while that is measured,
 // a handler only moves the compressed body into the spool. Decoding waits until
-// somebody calls Decode; Totals is made to fold what it yields. The spool is
+// somebody calls Decode or DecodeAll; Totals is made to fold what it yields. The spool is
 // bounded, in memory and in a temporary file beyond that; when both are full
 // uploads are refused, which their sender sees.
 //
-// An acknowledged body that cannot be decoded is a hole in the accounts: Decode
-// then fails, on that call and on every later one, and the replicate that it
+// An acknowledged body that cannot be decoded is a hole in the accounts: both
+// then fail, on that call and on every later one, and the replicate that it
 // belongs to is invalid.
 package intake
 

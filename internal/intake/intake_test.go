@@ -274,8 +274,8 @@ func TestRefusals(t *testing.T) {
 		status int
 		text   string
 	}{
-		{"no content type", good, []string{"Content-Type", ""}, 415, `Content-Type is \"\", want application/json`},
-		{"protobuf", good, []string{"Content-Type", "application/x-protobuf"}, 415, `want application/json`},
+		{"no content type", good, []string{"Content-Type", ""}, 415, `Content-Type is \"\", want application/json or application/x-protobuf`},
+		{"a form", good, []string{"Content-Type", "multipart/form-data"}, 415, `want application/json or application/x-protobuf`},
 		{"unknown encoding", good, []string{"Content-Encoding", "br"}, 415, `Content-Encoding is \"br\", want one of identity, gzip, deflate, zstd`},
 		{"two encodings", good, []string{"Content-Encoding", "gzip, zstd"}, 415, `want one of`},
 		{"empty", nil, nil, 400, `body is empty`},
@@ -337,15 +337,15 @@ func TestOtherPaths(t *testing.T) {
 		t.Errorf("validate: %d %s", status, text)
 	}
 	for range 2 {
-		if status, text := c.post(t, "/api/beta/sketches", []byte("x")); status != http.StatusAccepted || text != `{"errors":[]}` {
-			t.Errorf("sketches: %d %s", status, text)
+		if status, text := c.post(t, "/api/v1/series", []byte("x")); status != http.StatusAccepted || text != `{"errors":[]}` {
+			t.Errorf("version 1: %d %s", status, text)
 		}
 	}
-	c.post(t, "/intake/", nil)
+	c.post(t, "/intake/else", nil)
 	activity(t, c, Activity{Unknown: 3})
 	want := []string{
-		"POST /api/beta/sketches was acknowledged and thrown away: only /api/v2/series is counted (2 times)",
-		"POST /intake/ was acknowledged and thrown away: only /api/v2/series is counted (1 times)",
+		"POST /api/v1/series was acknowledged and thrown away: what comes to this path is not counted (2 times)",
+		"POST /intake/else was acknowledged and thrown away: what comes to this path is not counted (1 times)",
 	}
 	if diff := cmp.Diff(want, c.Warnings()); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)

@@ -14,6 +14,7 @@ import (
 type upload struct {
 	number   int64 // 1 is the first one taken
 	at       time.Time
+	format   format
 	encoding string
 	size     int64
 	body     []byte // nil when it lies in file
@@ -55,14 +56,14 @@ const (
 // arrived. A key that was seen before makes it a duplicate, which is dropped; an
 // empty key never does. The key counts as seen only once a body with it has been
 // taken, so that an upload that failed may come again.
-func (s *spool) put(encoding string, body []byte, key string) (time.Time, outcome, error) {
+func (s *spool) put(f format, encoding string, body []byte, key string) (time.Time, outcome, error) {
 	hash := hashKey(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if key != "" && s.keys.seen(hash) {
 		return time.Time{}, duplicate, nil
 	}
-	u := upload{number: s.taken + 1, encoding: encoding, size: int64(len(body)), body: body}
+	u := upload{number: s.taken + 1, format: f, encoding: encoding, size: int64(len(body)), body: body}
 	if s.memory+u.size <= s.memoryLimit {
 		s.memory += u.size
 	} else if err := s.spill(&u); err != nil {

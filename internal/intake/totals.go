@@ -10,14 +10,19 @@ import (
 	"floodgate/internal/payload"
 )
 
-// Totals folds series into totals per contextKey and type. The zero value is
+// Totals folds series into totals per contextKey and type, and sketches into
+// totals per contextKey; it counts events and service checks. The zero value is
 // ready. It costs at most 128 bytes per contextKey and type, and the key's own
 // length. It is for one goroutine at a time.
 type Totals struct {
-	// First and Last are when the first and the last series arrived; zero before.
+	// First and Last are when the first and the last of all that is folded in
+	// arrived; zero before.
 	First, Last time.Time
+	// Events and Checks are how many there were.
+	Events, Checks int64
 
 	types           [payload.Gauge + 1]typeTotals
+	sketches        sketchTotals
 	withoutInterval int64 // points of rates that could not be turned back
 	keys            textArena
 	free            []Total // of the chunk at hand
@@ -80,12 +85,7 @@ func appendKey(dst []byte, metric string, tags, room []string) (key []byte, agai
 // Add folds in a series that arrived at the time at. It keeps no part of s. It
 // allocates only for a contextKey that is new.
 func (t *Totals) Add(at time.Time, s *payload.Series) {
-	if t.First.IsZero() || at.Before(t.First) {
-		t.First = at
-	}
-	if at.After(t.Last) {
-		t.Last = at
-	}
+	t.arrived(at)
 	typ := s.Type
 	if int(typ) >= len(t.types) {
 		typ = payload.Unspecified // the decoder lets none through
@@ -106,6 +106,15 @@ func (t *Totals) Add(at time.Time, s *payload.Series) {
 		value := p.Value * scale
 		of.total.Sum += value
 		total.add(p.Timestamp, value)
+	}
+}
+
+func (t *Totals) arrived(at time.Time) {
+	if t.First.IsZero() || at.Before(t.First) {
+		t.First = at
+	}
+	if at.After(t.Last) {
+		t.Last = at
 	}
 }
 

@@ -65,6 +65,8 @@ type decoder struct {
 	series     Series
 	hostNamed  bool   // the resource at hand has the type host
 	hostCalled string // its name
+
+	fields fields // of the protobuf message at hand
 }
 
 func newDecoder() *decoder {

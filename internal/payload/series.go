@@ -1,5 +1,6 @@
-// Package payload is the formats of the intake: series as version 2 JSON, and
-// the compression around them. It is pure: bytes in, bytes out.
+// Package payload is the formats of the intake: series as version 2 JSON or
+// protobuf, sketches as protobuf, events and service checks as JSON, and the
+// compression around them. It is pure: bytes in, bytes out.
 package payload
 
 // Type is how an intake combines the points of a series.

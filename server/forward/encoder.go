@@ -43,10 +43,19 @@ type EncoderConfig struct {
 	// MaxRawBytes of body before compression after which a batch is sent, because
 	// intakes limit that too; 0 is no limit.
 	MaxRawBytes int64
-	// Open begins the body of every batch, Close ends it. Records between them
-	// are joined by commas.
-	Open  string
-	Close func(final bool) string
+	// MaxRecords after which a batch is sent; 0 is no limit.
+	MaxRecords int
+	// Open begins the body of every batch, Close ends it; nil is nothing. Records
+	// between them are joined by commas, unless they are Packed: those stand one
+	// after the other as they are.
+	Open   string
+	Close  func(final bool) string
+	Packed bool
+	// Buffered is not how it should be done, but what streaming is compared with:
+	// records are gathered one by one, joined to a body, and compressed from it,
+	// so that a batch is held three times over. Batches are sent by MaxRecords,
+	// which must be above 0, and by nothing else. The bodies are the same.
+	Buffered bool
 }
 
 // BatchEncoder streams records into compressed batches. It belongs to one
@@ -58,7 +67,8 @@ type BatchEncoder struct {
 	upload   Upload
 	writer   payload.Writer
 	body     bytes.Buffer
-	pending  []byte // records not yet given to the compressor
+	pending  []byte   // records not yet given to the compressor
+	held     [][]byte // records of a batch, when Buffered
 	raw      int64
 	records  int
 	messages int64
@@ -77,7 +87,17 @@ func NewBatchEncoder(config EncoderConfig, upload Upload) (*BatchEncoder, error)
 	if err != nil {
 		return nil, fmt.Errorf("cannot encode batches: %w", err)
 	}
-	return &BatchEncoder{config: config, upload: upload, writer: writer, pending: make([]byte, 0, 2*pendingLen)}, nil
+	if config.Close == nil {
+		config.Close = func(bool) string { return "" }
+	}
+	e := &BatchEncoder{config: config, upload: upload, writer: writer}
+	switch {
+	case !config.Buffered:
+		e.pending = make([]byte, 0, 2*pendingLen)
+	case config.MaxRecords <= 0:
+		return nil, fmt.Errorf("cannot encode batches: those that are buffered have at most %d records, want 1 or more", config.MaxRecords)
+	}
+	return e, nil
 }
 
 // Add appends one record: record appends it to the slice it is given and
@@ -87,14 +107,18 @@ func (e *BatchEncoder) Add(ctx context.Context, messages int64, record func(dst 
 	if e.broken != nil {
 		return e.broken
 	}
-	if e.records == 0 {
-		e.begin()
-	} else {
-		e.pending = append(e.pending, ',')
+	e.messages += messages
+	if e.config.Buffered {
+		e.held = append(e.held, record(nil))
+		e.records++
+		return e.flushFull(ctx)
 	}
+	e.separate()
 	e.pending = record(e.pending)
 	e.records++
-	e.messages += messages
+	if e.config.MaxRecords > 0 && e.records >= e.config.MaxRecords {
+		return e.Flush(ctx, false)
+	}
 	if len(e.pending) < pendingLen && e.config.ThresholdBytes > 0 {
 		return nil
 	}
@@ -108,7 +132,7 @@ func (e *BatchEncoder) Add(ctx context.Context, messages int64, record func(dst 
 }
 
 // Size is the compressed length of the batch so far: a lower bound, because
-// the compressor holds input back.
+// the compressor holds input back. Of a buffered batch nothing is compressed.
 func (e *BatchEncoder) Size() int { return e.body.Len() }
 
 // Flush finishes the batch and uploads it. A batch without records is not
@@ -118,12 +142,13 @@ func (e *BatchEncoder) Flush(ctx context.Context, final bool) error {
 	if e.broken != nil {
 		return e.broken
 	}
-	if e.records == 0 {
-		if !final {
-			return nil
-		}
+	if e.records == 0 && !final {
+		return nil
+	}
+	if e.records == 0 || e.config.Buffered {
 		e.begin()
 	}
+	e.join()
 	e.pending = append(e.pending, e.config.Close(final)...)
 	if err := e.compress(); err != nil {
 		return err
@@ -135,13 +160,45 @@ func (e *BatchEncoder) Flush(ctx context.Context, final bool) error {
 	b := Batch{Number: e.number, Final: final, Body: e.body.Bytes(), Encoding: e.config.Encoding,
 		Raw: e.raw, Records: e.records, Messages: e.messages}
 	e.records, e.messages, e.raw = 0, 0, 0
-	return e.upload(ctx, b)
+	err := e.upload(ctx, b)
+	if e.config.Buffered {
+		e.held, e.pending = nil, nil // not before: that is the point of it
+	}
+	return err
 }
 
 func (e *BatchEncoder) begin() {
 	e.body.Reset()
 	e.writer.Reset(&e.body)
 	e.pending = append(e.pending[:0], e.config.Open...)
+}
+
+// separate appends what stands before a record.
+func (e *BatchEncoder) separate() {
+	switch {
+	case e.records == 0:
+		e.begin()
+	case !e.config.Packed:
+		e.pending = append(e.pending, ',')
+	}
+}
+
+// flushFull sends a buffered batch that has all its records.
+func (e *BatchEncoder) flushFull(ctx context.Context) error {
+	if e.records < e.config.MaxRecords {
+		return nil
+	}
+	return e.Flush(ctx, false)
+}
+
+// join appends the records of a buffered batch to its body.
+func (e *BatchEncoder) join() {
+	for i, record := range e.held {
+		if i > 0 && !e.config.Packed {
+			e.pending = append(e.pending, ',')
+		}
+		e.pending = append(e.pending, record...)
+	}
 }
 
 func (e *BatchEncoder) compress() error {

@@ -1,86 +1,71 @@
 package forward
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
-	"io"
-	"log/slog"
-	mathrand "math/rand/v2"
 	"net/http"
-	"net/url"
-	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
-	"floodgate/internal/payload"
 	"floodgate/server/aggregate"
 )
 
-// Config sets up a Forwarder.
-type Config struct {
-	URL            string // of the intake; the path of the series format is added
-	APIKey         string // sent as DD-API-KEY when not empty
-	Host           string // the host every series belongs to; empty for none
-	Encoding       string // one of payload.Encodings
-	ThresholdBytes int    // see EncoderConfig
-	MaxRawBytes    int64
-	Timeout        time.Duration // of one attempt
-	RetryFor       time.Duration // how long a batch is tried before it counts as failed; 0 tries once
-}
-
-// Default returns batches of 2 MiB compressed or 5 MB raw (about what the public
-// intake takes at most uncompressed), zstd, and 15 s of retries.
-func Default() Config {
-	return Config{
-		Encoding:       payload.Zstd,
-		ThresholdBytes: 2 << 20,
-		MaxRawBytes:    5_000_000,
-		Timeout:        5 * time.Second,
-		RetryFor:       15 * time.Second,
-	}
-}
-
-// Validate names the first value that cannot be.
-func (c Config) Validate() error {
-	u, err := url.Parse(c.URL)
-	switch {
-	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return fmt.Errorf("intake is %q, want a URL such as http://127.0.0.1:8080", c.URL)
-	case !slices.Contains(payload.Encodings, c.Encoding):
-		return fmt.Errorf("encoding is %q, want one of %v", c.Encoding, payload.Encodings)
-	case c.Timeout <= 0:
-		return fmt.Errorf("upload timeout is %v, want more than 0", c.Timeout)
-	case c.RetryFor < 0:
-		return fmt.Errorf("retry time is %v, want 0 or more", c.RetryFor)
-	}
-	return nil
-}
-
-// Counters is what became of the messages and batches. They only grow and can
-// be read at any time.
+// Counters is what became of the messages and batches on their way to one
+// intake. They only grow, but for Waiting and WaitingBytes, and can be read at
+// any time.
 type Counters struct {
 	Uploaded      atomic.Int64 // messages that the intake acknowledged
-	UploadFailed  atomic.Int64 // messages in batches that were given up
+	UploadFailed  atomic.Int64 // messages that were given up
 	Batches       atomic.Int64 // acknowledged
 	BatchesFailed atomic.Int64
 	Retries       atomic.Int64
 	Bytes         atomic.Int64 // compressed, acknowledged
+	Waiting       atomic.Int64 // messages in batches that wait to be tried again
+	WaitingBytes  atomic.Int64 // compressed, of these batches
 }
 
-// Forwarder uploads the series of cuts. Flush must be called from one
-// goroutine at a time.
+// Forwarder uploads what cuts hold. Flush, Sketches, Events and Checks must be
+// called from one goroutine at a time.
+//
+// There are two ways of retrying. Without Run each of these calls tries a batch
+// until it is acknowledged or given up, and its caller waits. From the first
+// call of Run on they try it once: what may still get through waits in a buffer
+// of RetryBytes, from which Run sends it again, and the oldest batches give way
+// to newer ones. Batches stay in order: as long as some wait, new ones line up
+// behind them without a try of their own. Drain ends that.
+//
+// With several intakes each has its own buffer, its own retries and its own
+// Counters, and none waits for another but for the first try, which goes to all
+// at the same time. The first one, Config.URL, is the primary: the field
+// Counters and the errors returned speak of it alone, so that a message is
+// accounted for once. Endpoints has the others, too.
 type Forwarder struct {
-	Counters Counters
+	Counters Counters // of the primary intake
 
-	config  Config
-	client  *http.Client
-	encoder *BatchEncoder
-	target  string
-	tags    [][]byte // scratch
-	name    []byte   // scratch
+	config    Config
+	client    *http.Client
+	endpoints []*endpoint // the primary first
+	encoders  map[*route]*BatchEncoder
+	running   atomic.Bool // Run is under way
+	buffering atomic.Bool // Run was called
+	tags      [][]byte    // scratch
+	name      []byte      // scratch
+}
+
+// Endpoint is one of the intakes of a Forwarder.
+type Endpoint struct {
+	URL      string
+	Counters *Counters
+}
+
+// Endpoints returns the intakes, the primary first.
+func (f *Forwarder) Endpoints() []Endpoint {
+	list := make([]Endpoint, len(f.endpoints))
+	for i, e := range f.endpoints {
+		list[i] = Endpoint{e.url, e.counters}
+	}
+	return list
 }
 
 // New returns a Forwarder. It opens no connection before the first Flush.
@@ -88,132 +73,71 @@ func New(config Config) (*Forwarder, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
+	if config.Buffered && config.MaxRecords == 0 {
+		config.MaxRecords = bufferedRecords
+	}
 	f := &Forwarder{
 		config: config,
-		target: config.URL + "/api/v2/series",
 		client: &http.Client{
 			Timeout: config.Timeout,
 			Transport: &http.Transport{
 				DisableCompression:  true,
-				MaxIdleConnsPerHost: 1,
+				MaxIdleConnsPerHost: 2, // a first try and a retry
 				IdleConnTimeout:     90 * time.Second,
 			},
 		},
+		encoders: map[*route]*BatchEncoder{},
 	}
-	var err error
-	f.encoder, err = NewBatchEncoder(EncoderConfig{
-		Encoding: config.Encoding, ThresholdBytes: config.ThresholdBytes, MaxRawBytes: config.MaxRawBytes,
-		Open: `{"series":[`, Close: func(bool) string { return `]}` },
-	}, f.upload)
-	return f, err
+	f.endpoints = append(f.endpoints, newEndpoint(f, config.URL, &f.Counters))
+	for _, u := range config.Also {
+		f.endpoints = append(f.endpoints, newEndpoint(f, u, &Counters{}))
+	}
+	return f, nil
 }
 
-// Close gives the connections back.
+// Close gives the connections back. It sends nothing: see Drain.
 func (f *Forwarder) Close() { f.client.CloseIdleConnections() }
 
-// Flush encodes and uploads every series of the cut and releases it. It
-// returns when everything was acknowledged or given up; what was given up is
-// counted, and the first error returned.
+// Flush encodes and uploads the series, events and service checks of the cut and
+// releases it. Distributions are among the series; see Sketches. Without Run it
+// returns when everything was acknowledged or given up, with Run when everything
+// was tried once or lined up. What was given up is counted, and the first error
+// returned.
 func (f *Forwarder) Flush(ctx context.Context, cut *aggregate.Cut) error {
 	defer cut.Release()
-	var first error
-	keep := func(err error) error {
-		if err != nil && first == nil {
-			first = err
-		}
-		if errors.Is(err, ErrUpload) {
-			return nil // counted; the next batch may get through
-		}
-		return err
-	}
-	err := cut.Each(func(s *aggregate.Series) error {
-		return keep(f.encoder.Add(ctx, s.Messages, func(dst []byte) []byte { return f.appendSeries(dst, s) }))
-	})
-	if err == nil {
-		keep(f.encoder.Flush(ctx, false))
-	}
-	return first
+	var lost losses
+	f.flushSeries(ctx, cut.Each, &lost)
+	f.flushEvents(ctx, eventsOf(cut.Events), &lost)
+	f.flushChecks(ctx, checksOf(cut.Checks), &lost)
+	return lost.first
 }
 
-// appendSeries appends one record.
-func (f *Forwarder) appendSeries(dst []byte, s *aggregate.Series) []byte {
-	typ := payload.Gauge
-	if s.Type == aggregate.CountSeries {
-		typ = payload.Count
+// losses keeps the first error of a flush.
+type losses struct{ first error }
+
+// keep returns the errors that end a stream. Those of uploads do not: they are
+// counted, and the next batch may get through.
+func (l *losses) keep(err error) error {
+	if err != nil && l.first == nil {
+		l.first = err
 	}
-	name := s.Name
-	if s.Suffix != "" {
-		f.name = append(append(f.name[:0], s.Name...), s.Suffix...)
-		name = f.name
+	if errors.Is(err, ErrUpload) {
+		return nil
 	}
-	f.tags = f.tags[:0]
-	for rest := s.Tags; len(rest) > 0; {
-		var tag []byte
-		tag, rest, _ = bytes.Cut(rest, []byte{','})
-		f.tags = append(f.tags, tag)
-	}
-	// The format has whole seconds only; a shorter interval is told as 1.
-	interval := max(1, int64(s.Interval/time.Second))
-	return payload.AppendSeries(dst, name, typ, interval, s.Time, s.Value, f.tags, f.config.Host)
+	return err
 }
 
-// upload sends one batch until it is acknowledged, refused for good, or given
-// up. Attempts back off exponentially from 100 ms with full jitter, so that
-// servers which lost the same intake do not all come back at once.
-func (f *Forwarder) upload(ctx context.Context, b Batch) error {
-	// A repeated body must not be counted twice: an intake can tell by this key.
-	key := rand.Text()
-	deadline := time.Now().Add(f.config.RetryFor)
-	for backoff := 100 * time.Millisecond; ; backoff = min(2*backoff, 5*time.Second) {
-		err, again := f.attempt(ctx, b, key)
-		if err == nil {
-			f.Counters.Batches.Add(1)
-			f.Counters.Bytes.Add(int64(len(b.Body)))
-			f.Counters.Uploaded.Add(b.Messages)
-			return nil
-		}
-		wait := time.Duration(mathrand.Int64N(int64(backoff)))
-		if !again || ctx.Err() != nil || time.Now().Add(wait).After(deadline) {
-			f.Counters.BatchesFailed.Add(1)
-			f.Counters.UploadFailed.Add(b.Messages)
-			slog.Warn("batch given up", "batch", b.Number, "messages", b.Messages, "err", err)
-			return fmt.Errorf("%w: batch %d of %d messages: %w", ErrUpload, b.Number, b.Messages, err)
-		}
-		f.Counters.Retries.Add(1)
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
+// upload sends a batch to all intakes and returns what became of it at the
+// primary.
+func (f *Forwarder) upload(ctx context.Context, to *route, b Batch) error {
+	d := newDispatch(to, b)
+	wait := f.buffering.Load()
+	var others sync.WaitGroup
+	for _, e := range f.endpoints[1:] {
+		// Its errors are counted and logged; they are none of the caller's.
+		others.Go(func() { _ = e.deliver(ctx, d, wait) })
 	}
-}
-
-// attempt posts the batch once. again says whether another attempt may help.
-func (f *Forwarder) attempt(ctx context.Context, b Batch, key string) (err error, again bool) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, f.target, bytes.NewReader(b.Body))
-	if err != nil {
-		return err, false
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Idempotency-Key", key)
-	if b.Encoding != payload.Identity {
-		req.Header.Set("Content-Encoding", b.Encoding)
-	}
-	if f.config.APIKey != "" {
-		req.Header.Set("DD-API-KEY", f.config.APIKey)
-	}
-	resp, err := f.client.Do(req)
-	if err != nil {
-		return err, true
-	}
-	defer resp.Body.Close()
-	// Read to the end, so that the connection can be used again.
-	io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
-	switch code := resp.StatusCode; {
-	case code < 300:
-		return nil, false
-	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500:
-		return fmt.Errorf("intake answered %s", resp.Status), true
-	default:
-		return fmt.Errorf("intake refused the batch: %s", resp.Status), false
-	}
+	err := f.endpoints[0].deliver(ctx, d, wait)
+	others.Wait()
+	return err
 }
