@@ -3,12 +3,13 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := build
 
-# What `make bench` runs; all may be given on its command line.
+# What `make bench` runs; all may be given on its command line. What is empty is
+# left to floodgate: its suite, its two variants.
 SCENARIOS  ?=
 REPLICATES ?= 0
 OUT        ?= out
-BASELINE   ?= refserver:reader=coupled,flush=sync
-CANDIDATE  ?= refserver:reader=decoupled,flush=async
+BASELINE   ?=
+CANDIDATE  ?=
 BENCHFLAGS ?=
 FUZZTIME   ?= 20s
 
@@ -52,7 +53,7 @@ fuzz: ## fuzz every parser and encoder, FUZZTIME each
 	done
 
 bench: build ## compare baseline and candidate and render the report; exits with the decision
-	bin/floodgate bench $(SCENARIOS) --baseline '$(BASELINE)' --candidate '$(CANDIDATE)' \
+	bin/floodgate bench $(SCENARIOS) $(if $(BASELINE),--baseline '$(BASELINE)') $(if $(CANDIDATE),--candidate '$(CANDIDATE)') \
 		--replicates $(REPLICATES) --out '$(OUT)' $(BENCHFLAGS)
 
 micro: ## run the micro benchmarks of the hot paths

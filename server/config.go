@@ -8,9 +8,9 @@
 // one). All six combinations run the same code: a lane per socket, whose ingest
 // goroutine owns a table.
 //
-// Every stage is bounded: the queue by QueueSize x BufferSize bytes, the table
-// by its limits, an upload by its threshold, and flushes that fall behind by
-// leaving closed buckets in the table, one per interval.
+// The queue is bounded by QueueSize x BufferSize bytes, the table by its limits
+// and an upload by its threshold. Flushes that fall behind leave closed buckets
+// in the table, one per interval, for as long as an upload is tried.
 package server
 
 import (

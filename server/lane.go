@@ -156,12 +156,12 @@ func (l *lane) readDecoupled(ctx context.Context) error {
 		l.moderate(n, time.Now())
 	}
 	// Nobody is pressed for time now, so the reader waits for room.
-	pause := time.NewTicker(time.Millisecond)
-	defer pause.Stop()
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
 	for l.upload.Err() == nil {
 		slots := l.queue.free(readBatch)
 		if len(slots) == 0 {
-			<-pause.C
+			<-again.C
 			continue
 		}
 		n, err := l.socket.drain(slots)
@@ -229,7 +229,10 @@ func (l *lane) ingest(slots []slot, now time.Time) {
 
 // flushAfter is the first end of a bucket after now.
 func (l *lane) flushAfter(now time.Time) time.Time {
-	return now.Truncate(l.config.Aggregate.Interval).Add(l.config.Aggregate.Interval)
+	interval := l.config.Aggregate.Interval
+	// Added to now, so that the instant keeps its monotonic reading: a step of
+	// the wall clock must not leave a deadline behind that is always passed.
+	return now.Add(interval - now.Sub(now.Truncate(interval)))
 }
 
 // flush cuts the closed buckets off and hands them to the flusher: when sync,

@@ -45,7 +45,10 @@ func newQueue(slots, size int) *queue {
 }
 
 // length is the number of datagrams in the queue.
-func (q *queue) length() int64 { return int64(q.head.Load() - q.tail.Load()) }
+func (q *queue) length() int64 {
+	tail := q.tail.Load() // before head, or somebody who only watches may see less than none
+	return int64(q.head.Load() - tail)
+}
 
 // free returns up to most slots for the reader to fill, fewer where the ring
 // ends, none when it is full.

@@ -11,20 +11,13 @@ import (
 // headers and the closure are prepared once, so that a call allocates nothing.
 type batchReceiver struct {
 	raw     syscall.RawConn
-	headers [readBatch]mmsghdr
+	headers [readBatch]unix.Mmsghdr
 	vectors [readBatch]unix.Iovec
 	want    int
 	got     int
 	errno   syscall.Errno
 	wait    func(fd uintptr) bool
 	once    func(fd uintptr)
-}
-
-// mmsghdr is struct mmsghdr of recvmmsg(2).
-type mmsghdr struct {
-	header unix.Msghdr
-	length uint32
-	_      [4]byte
 }
 
 func (r *batchReceiver) open(conn datagramConn) error {
@@ -34,8 +27,8 @@ func (r *batchReceiver) open(conn datagramConn) error {
 	}
 	r.raw = raw
 	for i := range r.headers {
-		r.headers[i].header.Iov = &r.vectors[i]
-		r.headers[i].header.SetIovlen(1)
+		r.headers[i].Hdr.Iov = &r.vectors[i]
+		r.headers[i].Hdr.SetIovlen(1)
 	}
 	r.wait = func(fd uintptr) bool {
 		r.call(fd)
@@ -67,8 +60,8 @@ func (r *batchReceiver) collect(slots []slot) (int, error) {
 		return 0, r.errno
 	}
 	for i := range r.got {
-		slots[i].n = int(r.headers[i].length)
-		slots[i].truncated = r.headers[i].header.Flags&unix.MSG_TRUNC != 0
+		slots[i].n = int(r.headers[i].Len)
+		slots[i].truncated = r.headers[i].Hdr.Flags&unix.MSG_TRUNC != 0
 	}
 	return r.got, nil
 }

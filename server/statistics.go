@@ -16,19 +16,18 @@ import (
 // laneStats is what a lane counts. The ingest goroutine publishes once per
 // batch; anybody may read.
 type laneStats struct {
-	datagrams, bytes      atomic.Int64 // read from the socket
-	badFrames             atomic.Int64
-	queueDropped          atomic.Int64 // messages
-	queueDroppedDatagrams atomic.Int64
-	received, aggregated  atomic.Int64
-	truncated, rejected   atomic.Int64
-	faults                [dogstatsd.Faults]atomic.Int64
-	keys, keyBytes        atomic.Int64
-	flushes, postponed    atomic.Int64
-	published             aggregate.Counts // of the ingest goroutine: what the atomics hold
-	stallMu               sync.Mutex       // taken once per flush
-	stall                 *hdrhistogram.Histogram
-	stallMax, stallTotal  time.Duration
+	datagrams, bytes     atomic.Int64 // read from the socket
+	badFrames            atomic.Int64
+	queueDropped         atomic.Int64 // messages
+	received, aggregated atomic.Int64
+	truncated, rejected  atomic.Int64
+	faults               [dogstatsd.Faults]atomic.Int64
+	keys                 atomic.Int64
+	flushes, postponed   atomic.Int64
+	published            aggregate.Counts // of the ingest goroutine: what the atomics hold
+	stallMu              sync.Mutex       // taken once per flush
+	stall                *hdrhistogram.Histogram
+	stallMax, stallTotal time.Duration
 }
 
 // stallRange is the longest flush stall the histogram holds; longer ones are
@@ -58,7 +57,6 @@ func (s *laneStats) queueFull(slots []slot) {
 	for i := range slots {
 		messages += dogstatsd.CountMessages(slots[i].datagram())
 	}
-	s.queueDroppedDatagrams.Add(int64(len(slots)))
 	s.queueDropped.Add(messages)
 }
 
@@ -108,7 +106,7 @@ type Statistics struct {
 	MalformedBy     map[string]int64 `json:"malformed_by_cause"`
 	Truncated       int64            `json:"truncated"`
 	Rejected        int64            `json:"rejected"`
-	ShutdownDropped int64            `json:"shutdown_dropped"`
+	ShutdownDropped int64            `json:"shutdown_dropped"` // always 0: what was read is aggregated before the server ends
 	Aggregated      int64            `json:"aggregated"`
 	Uploaded        int64            `json:"uploaded"` // acknowledged by the intake
 	UploadFailed    int64            `json:"upload_failed"`

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"sync"
 	"time"
@@ -61,7 +62,11 @@ func (s *stream) accept(ctx context.Context, stats *laneStats) error {
 			if errors.Is(err, net.ErrClosed) {
 				return nil
 			}
-			return err
+			// Out of descriptors, for example: those who are connected go on, and
+			// somebody may leave.
+			slog.Warn("connection not accepted", "err", err)
+			time.Sleep(acceptPause)
+			continue
 		}
 		connections.Go(func() {
 			defer func() { <-s.places }()
@@ -70,9 +75,15 @@ func (s *stream) accept(ctx context.Context, stats *laneStats) error {
 	}
 }
 
+// acceptPause keeps a server that cannot accept from spinning.
+const acceptPause = 100 * time.Millisecond
+
 // leftover is how long a connection is still read after the server was told to
 // stop: what its client had already sent arrives at once.
 const leftover = 50 * time.Millisecond
+
+// frameTimeout is how long the messages of a frame may take after its length.
+const frameTimeout = 5 * time.Second
 
 // serve reads the frames of one connection. A frame that is empty or longer
 // than the buffer ends it: whoever sent that has lost count, and so would we.
@@ -93,10 +104,16 @@ func (s *stream) serve(ctx context.Context, conn *net.UnixConn, stats *laneStats
 			s.free <- to
 			return
 		}
-		if _, err := io.ReadFull(r, to.buffer[:length]); err != nil {
+		// A client that stalls inside a frame must not keep the slot from others.
+		conn.SetReadDeadline(time.Now().Add(frameTimeout))
+		_, err := io.ReadFull(r, to.buffer[:length])
+		if err != nil {
 			stats.badFrames.Add(1)
 			s.free <- to
 			return
+		}
+		if conn.SetReadDeadline(time.Time{}); ctx.Err() != nil {
+			conn.SetReadDeadline(time.Now().Add(leftover)) // the stop may have come in between
 		}
 		to.n = int(length)
 		s.filled <- to

@@ -48,11 +48,21 @@ type judgeFlags struct {
 	color                 string
 }
 
+func defaultJudgeFlags() judgeFlags {
+	o := regress.DefaultOptions()
+	return judgeFlags{confidence: 100 * o.Confidence, tolerance: 100 * o.Tolerance}
+}
+
 func (f *judgeFlags) add(flags *pflag.FlagSet) {
-	defaults := regress.DefaultOptions()
-	flags.Float64Var(&f.confidence, "confidence", 100*defaults.Confidence, "confidence of the intervals, in percent")
-	flags.Float64Var(&f.tolerance, "tolerance", 100*defaults.Tolerance, "smallest change that matters, in percent")
+	*f = defaultJudgeFlags()
+	flags.Float64Var(&f.confidence, "confidence", f.confidence, "confidence of the intervals, in percent")
+	flags.Float64Var(&f.tolerance, "tolerance", f.tolerance, "smallest change that matters, in percent")
 	flags.StringSliceVar(&f.failOn, "fail-on", nil, "also fail (exit 3) on: inconclusive")
+	f.addColor(flags)
+}
+
+// addColor is all there is to say where nothing is compared.
+func (f *judgeFlags) addColor(flags *pflag.FlagSet) {
 	flags.StringVar(&f.color, "color", "auto", "auto, always or never")
 }
 
@@ -63,7 +73,7 @@ func (f *judgeFlags) options() (regress.Options, error) {
 		return o, usagef("--confidence is %v, allowed are 50 to 99.9 percent", f.confidence)
 	}
 	if f.tolerance < 0 || f.tolerance >= 100 {
-		return o, usagef("--tolerance is %v, allowed are 0 to 100 percent", f.tolerance)
+		return o, usagef("--tolerance is %v, allowed are 0 to below 100 percent", f.tolerance)
 	}
 	o.Confidence, o.Tolerance = f.confidence/100, f.tolerance/100
 	for _, what := range f.failOn {
@@ -101,7 +111,7 @@ option in capitals is an environment variable of the target: GOGC=50.`,
   floodgate bench --baseline bin:./old/refserver --candidate refserver
   floodgate bench my_burst.yaml --candidate refserver:flush=async,GOGC=50`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.measure(cmd.Context(), args, rf, jf, []string{record.Baseline, record.Candidate})
+			return a.measure(cmd.Context(), args, rf, jf, bothRoles)
 		},
 	}
 	cmd.Flags().StringVar(&rf.baseline, "baseline", defaultBaseline, "variant to compare with")
@@ -114,7 +124,7 @@ option in capitals is an environment variable of the target: GOGC=50.`,
 
 func (a *app) runCommand() *cobra.Command {
 	var rf runFlags
-	var jf judgeFlags
+	jf := defaultJudgeFlags()
 	cmd := &cobra.Command{
 		Use:   "run [SCENARIO…]",
 		Short: "Run one variant and check it against its bounds, comparing nothing",
@@ -126,7 +136,7 @@ func (a *app) runCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&rf.candidate, "candidate", defaultCandidate, "variant to run")
 	rf.add(cmd.Flags())
-	jf.add(cmd.Flags())
+	jf.addColor(cmd.Flags())
 	cmd.ValidArgsFunction = completeScenarios
 	return cmd
 }
@@ -145,14 +155,17 @@ func (a *app) measure(ctx context.Context, names []string, rf runFlags, jf judge
 	if err != nil {
 		return err
 	}
-	progress := newProgress(a.stderr, suite, config)
+	if err := prepareOut(rf.out); err != nil {
+		return err
+	}
+	progress := newProgress(a.stderr, config)
 	config.OnEvent = progress.event
 	records, err := harness.Run(ctx, config)
 	progress.finish()
-	if ctx.Err() != nil && len(records) > 0 {
-		fmt.Fprintf(a.stderr, "floodgate: %d finished replicates are kept in %s\n", len(records), rf.out)
-	}
 	if err != nil {
+		if len(records) > 0 {
+			fmt.Fprintf(a.stderr, "floodgate: the records of finished replicates are kept in %s: %d\n", rf.out, len(records))
+		}
 		return err
 	}
 	verdict := regress.Judge(regress.Input{

@@ -25,6 +25,9 @@ func (a *app) intakeCommand() *cobra.Command {
 			if err := config.Validate(); err != nil {
 				return &usageError{err}
 			}
+			if limit <= 0 {
+				return usagef("--for is %v, want more than 0", limit)
+			}
 			return a.intake(cmd.Context(), config, limit)
 		},
 	}
@@ -62,8 +65,21 @@ func (a *app) intake(ctx context.Context, config intake.Config, limit time.Durat
 		"connections": activity.Connections,
 		"duplicates":  activity.Duplicates,
 		"refused":     activity.Refused,
-		"counts":      totals.OfType(payload.Count),
-		"rates":       totals.OfType(payload.Rate),
-		"gauges":      totals.OfType(payload.Gauge),
+		"counts":      totalOf(&totals, payload.Count),
+		"rates":       totalOf(&totals, payload.Rate),
+		"gauges":      totalOf(&totals, payload.Gauge),
 	})
+}
+
+// typeTotal is what arrived with one type of series, as it is printed.
+type typeTotal struct {
+	ContextKeys int     `json:"context_keys"`
+	Series      int64   `json:"series"`
+	Points      int64   `json:"points"`
+	Sum         float64 `json:"sum"`
+}
+
+func totalOf(totals *intake.Totals, typ payload.Type) typeTotal {
+	t := totals.OfType(typ)
+	return typeTotal{ContextKeys: t.Keys, Series: t.Series, Points: t.Points, Sum: t.Sum}
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -36,13 +37,15 @@ func main() {
 	// The first signal stops in order; a second one, with the handler gone, at
 	// once.
 	context.AfterFunc(ctx, stop)
+	// The generator keeps a processor while it sleeps.
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // app is what all subcommands share.
 type app struct {
 	stdout, stderr io.Writer
-	code           int // of a command that ended without an error
+	code           int // of the decision; exitPass for a command that makes none
 }
 
 // run is the program without its process.
@@ -68,6 +71,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	fmt.Fprintf(stderr, "floodgate: %v\n", err)
+	if a.code == exitFail {
+		return exitFail // the decision was made, and only telling it went wrong
+	}
 	return exitUnmeasured
 }
 

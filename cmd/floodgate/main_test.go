@@ -93,13 +93,21 @@ limits: {lateness_p99: 10s}
 	return file
 }
 
-// bench starts floodgate and returns it, what it prints, and its folder.
+// bench starts floodgate and returns it, what it prints, and its folder. When the
+// test ends nothing may be left where it puts temporary files.
 func bench(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *strings.Builder, out string) {
 	t.Helper()
 	out = filepath.Join(t.TempDir(), "out")
+	temporary := t.TempDir()
 	cmd = exec.CommandContext(t.Context(), filepath.Join(programs, "floodgate"), append([]string{"bench", "--out", out}, args...)...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+temporary)
 	stderr = new(strings.Builder)
 	cmd.Stderr = stderr
+	t.Cleanup(func() {
+		if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
+			t.Errorf("temporary files are left behind: %v, %v", left, err)
+		}
+	})
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +218,7 @@ func TestInterrupt(t *testing.T) {
 	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("the target lives on: %v", err)
 	}
-	if !strings.Contains(stderr.String(), "finished replicates are kept") {
+	if !strings.Contains(stderr.String(), "the records of finished replicates are kept in "+out) {
 		t.Errorf("stderr does not say what is kept:\n%s", stderr)
 	}
 	records, err := record.ReadDir(out)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"floodgate/internal/harness"
-	"floodgate/scenarios"
 )
 
 // progress shows one line on a terminal: what runs, how far the run is, and how
@@ -17,21 +16,30 @@ type progress struct {
 	w        io.Writer
 	terminal bool
 	started  time.Time
-	left     time.Duration            // planned for what has not begun
+	left     []time.Duration          // planned when so many replicates have ended
 	planned  map[string]time.Duration // of one replicate, by scenario
 	measured map[string]time.Duration // of the last one
 	begun    time.Time                // of the replicate at hand
 	current  harness.Event
-	ended    int // replicates
 }
 
-func newProgress(w io.Writer, suite []scenarios.Scenario, config harness.Config) *progress {
+func newProgress(w io.Writer, config harness.Config) *progress {
 	p := &progress{w: w, terminal: isTerminal(w) && os.Getenv("TERM") != "dumb", started: time.Now(),
 		planned: map[string]time.Duration{}, measured: map[string]time.Duration{}}
-	for _, s := range suite {
+	for _, s := range config.Scenarios {
 		// Start, drain and stop take about one flush interval and a second more.
 		p.planned[s.Name] = s.Load.Schedule.Over + s.Limits.WarmUp + s.Target.FlushInterval + time.Second
-		p.left += p.planned[s.Name] * time.Duration(config.Replicates[s.Name]*len(config.Variants))
+	}
+	var roles []string
+	for _, v := range config.Variants {
+		roles = append(roles, v.Role)
+	}
+	pairs := harness.NewPlan(config.Scenarios, config.Replicates, roles, config.Seed).Pairs
+	p.left = []time.Duration{0}
+	for i := len(pairs) - 1; i >= 0; i-- {
+		for range roles {
+			p.left = append(p.left, p.left[len(p.left)-1]+p.planned[config.Scenarios[pairs[i].Scenario].Name])
+		}
 	}
 	return p
 }
@@ -42,56 +50,55 @@ func (p *progress) event(e harness.Event) {
 	now := time.Now()
 	switch {
 	case e.Phase == "":
-		p.ended++
-		if e.Attempt == 0 {
-			p.left = max(0, p.left-p.planned[e.Scenario])
-		}
 		p.measured[e.Scenario] = now.Sub(p.begun)
 		if e.Record.Invalid != "" {
 			p.clear()
-			fmt.Fprintf(p.w, "%s, %s %d: invalid: %s\n", e.Scenario, e.Role, e.Replicate, e.Record.Invalid)
-			if words := strings.TrimSpace(e.Record.LastWords); words != "" {
+			fmt.Fprintf(p.w, "%s, %s, pair %d: invalid: %s\n", e.Scenario, e.Role, e.Replicate, e.Record.Invalid)
+			// A single line stands in the reason already.
+			if words := strings.TrimSpace(e.Record.LastWords); words != "" && !strings.Contains(e.Record.Invalid, fmt.Sprintf("%q", words)) {
 				fmt.Fprintf(p.w, "its last words:\n  %s\n", strings.ReplaceAll(words, "\n", "\n  "))
 			}
 		}
-	case p.current.Scenario != e.Scenario || p.current.Role != e.Role || p.current.Replicate != e.Replicate || p.current.Attempt != e.Attempt || p.current.Phase == "":
+	case p.current.Phase == "": // the one before has ended
 		p.begun = now
 	}
 	p.current = e
-	p.draw(now)
+	if p.terminal {
+		fmt.Fprint(p.w, "\r\x1b[K", p.line(now, width(p.w)))
+	}
 }
 
-func (p *progress) draw(now time.Time) {
-	if !p.terminal {
-		return
-	}
+// line is the state of the run, cut to the columns where those are known.
+func (p *progress) line(now time.Time, columns int) string {
 	e := p.current
-	line := fmt.Sprintf("%d/%d  %s  %s %d", min(p.ended+1, e.Total), e.Total, e.Scenario, e.Role, e.Replicate+1)
-	if e.Attempt > 0 {
-		line += fmt.Sprintf(", attempt %d", e.Attempt+1)
-	}
+	line := fmt.Sprintf("%d/%d done", e.Done, e.Total)
 	if e.Phase != "" {
+		line += fmt.Sprintf("  %s, %s, pair %d", e.Scenario, e.Role, e.Replicate)
+		if e.Attempt > 0 {
+			line += fmt.Sprintf(", attempt %d", e.Attempt+1)
+		}
 		line += "  " + strings.ReplaceAll(e.Phase, "_", " ")
 	}
 	line += fmt.Sprintf("  %s elapsed, about %s left", now.Sub(p.started).Round(time.Second), p.estimate().Round(time.Second))
-	if columns := width(p.w); columns > 0 && len(line) >= columns {
+	if columns > 0 && len(line) >= columns {
 		line = line[:columns-1]
 	}
-	fmt.Fprintf(p.w, "\r\x1b[K%s", line)
+	return line
 }
 
 // estimate scales what was planned for the rest by how the plan has held so
 // far.
 func (p *progress) estimate() time.Duration {
+	left := p.left[p.current.Total-p.current.Done]
 	var planned, measured time.Duration
 	for name, d := range p.measured {
 		planned += p.planned[name]
 		measured += d
 	}
 	if planned == 0 {
-		return p.left
+		return left
 	}
-	return time.Duration(float64(p.left) * float64(measured) / float64(planned))
+	return time.Duration(float64(left) * float64(measured) / float64(planned))
 }
 
 func (p *progress) clear() {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -17,33 +19,66 @@ import (
 )
 
 // show writes every report into out, prints the comparison, and keeps the
-// decision as the exit code.
+// decision as the exit code. A disk that is full does not keep it from printing.
 func (a *app) show(verdict regress.Verdict, records []*record.Record, suite []scenarios.Scenario, out string, jf judgeFlags) error {
 	r := reports.Report{Command: commandLine(), Version: version(), Verdict: verdict, Records: records, Scenarios: suite}
+	a.code = exitCode(verdict.Decision)
+	unwritten := writeReports(r, out)
+	if err := reports.Terminal(a.stdout, r, reports.TerminalOptions{Color: useColor(jf.color, a.stdout), Width: width(a.stdout)}); err != nil {
+		return errors.Join(unwritten, fmt.Errorf("cannot print the comparison: %w", err))
+	}
+	if unwritten != nil {
+		return unwritten
+	}
+	fmt.Fprintf(a.stdout, "\nThe full report is %s\n", filepath.Join(out, "report.html"))
+	return nil
+}
+
+// reportFiles are the reports of a run, by the names of their files.
+var reportFiles = map[string]func(io.Writer, reports.Report) error{
+	"report.html": reports.HTML,
+	"report.md":   reports.Markdown,
+	"report.json": reports.JSON,
+	"junit.xml":   reports.JUnit,
+	"bench.txt":   func(w io.Writer, r reports.Report) error { return record.BenchLines(w, r.Records) },
+}
+
+func writeReports(r reports.Report, out string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return fmt.Errorf("cannot write reports: %w", err)
 	}
-	for name, render := range map[string]func(io.Writer) error{
-		"report.html": func(w io.Writer) error { return reports.HTML(w, r) },
-		"report.md":   func(w io.Writer) error { return reports.Markdown(w, r) },
-		"report.json": func(w io.Writer) error { return reports.JSON(w, r) },
-		"junit.xml":   func(w io.Writer) error { return reports.JUnit(w, r) },
-		"bench.txt":   func(w io.Writer) error { return record.BenchLines(w, records) },
-	} {
+	for name, render := range reportFiles {
 		var b bytes.Buffer
-		if err := render(&b); err != nil {
+		if err := render(&b, r); err != nil {
 			return fmt.Errorf("cannot render %s: %w", name, err)
 		}
 		if err := os.WriteFile(filepath.Join(out, name), b.Bytes(), 0o644); err != nil {
 			return fmt.Errorf("cannot write reports: %w", err)
 		}
 	}
-	if err := reports.Terminal(a.stdout, r, reports.TerminalOptions{Color: useColor(jf.color, a.stdout), Width: width(a.stdout)}); err != nil {
-		return err
-	}
-	fmt.Fprintf(a.stdout, "\nThe full report is %s\n", filepath.Join(out, "report.html"))
-	a.code = exitCode(verdict.Decision)
 	return nil
+}
+
+// prepareOut finds out before anything is measured that a folder cannot be
+// written to. It removes the reports of an earlier run: beside the records of
+// one that is interrupted they would tell of something else.
+func prepareOut(out string) error {
+	if out == "" {
+		return usagef("--out is empty, want a folder")
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return usagef("cannot use --out: %w", err)
+	}
+	for name := range reportFiles {
+		if err := os.Remove(filepath.Join(out, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return usagef("cannot use --out: %w", err)
+		}
+	}
+	probe, err := os.CreateTemp(out, ".probe")
+	if err != nil {
+		return usagef("cannot use --out: %w", err)
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
 func (a *app) reportCommand() *cobra.Command {
@@ -59,7 +94,7 @@ func (a *app) reportCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.judge(records, args[0], jf)
+			return a.judge(records, rolesOf(records), args[0], jf)
 		},
 	}
 	jf.add(cmd.Flags())
@@ -82,14 +117,14 @@ order: the verdict carries a warning, and bench is the better way.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			var records []*record.Record
-			for i, role := range []string{record.Baseline, record.Candidate} {
+			for i, role := range bothRoles {
 				side, err := readRecords(args[i])
 				if err != nil {
 					return err
 				}
 				records = append(records, as(role, side)...)
 			}
-			return a.judge(records, out, jf)
+			return a.judge(records, bothRoles, out, jf)
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "out", "folder for the reports")
@@ -128,8 +163,22 @@ func as(role string, records []*record.Record) []*record.Record {
 	return taken
 }
 
+var bothRoles = []string{record.Baseline, record.Candidate}
+
+// rolesOf are the roles that were planned when the records were made. A run of
+// one variant has candidates only, which were first; where all records of the
+// other side are gone, what is left must not be taken for such a run.
+func rolesOf(records []*record.Record) []string {
+	for _, r := range records {
+		if r.Variant.Role == record.Baseline || r.Order.First == record.Baseline {
+			return bothRoles
+		}
+	}
+	return []string{record.Candidate}
+}
+
 // judge judges records alone: their scenarios are in them.
-func (a *app) judge(records []*record.Record, out string, jf judgeFlags) error {
+func (a *app) judge(records []*record.Record, roles []string, out string, jf judgeFlags) error {
 	options, err := jf.options()
 	if err != nil {
 		return err
@@ -138,7 +187,7 @@ func (a *app) judge(records []*record.Record, out string, jf judgeFlags) error {
 	if err != nil {
 		return &usageError{err}
 	}
-	verdict := regress.Judge(regress.Input{Scenarios: suite, Replicates: replicates, Records: records, Options: options})
+	verdict := regress.Judge(regress.Input{Scenarios: suite, Replicates: replicates, Records: records, Roles: roles, Options: options})
 	return a.show(verdict, records, suite, out, jf)
 }
 

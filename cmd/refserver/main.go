@@ -144,7 +144,12 @@ func writeStatistics(path string, s *server.Server) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(text, '\n'), 0o644)
+	// Whoever reads it must not find half of it.
+	temporary := path + ".tmp"
+	if err := os.WriteFile(temporary, append(text, '\n'), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(temporary, path)
 }
 
 func version() string {

@@ -163,11 +163,12 @@ func (a *arrivals) arrived(at time.Time, messages float64) {
 
 // outcome is what the arrivals say about the messages.
 type outcome struct {
-	decided    int64 // messages whose effect was seen, of the kinds that add up
-	gauges     int64 // messages of gauges in the corpus
-	gaugesSeen int64 // of these, in contextKeys whose last value is right
-	fractions  int   // contextKeys whose total is no whole number of messages
-	values     record.Values
+	decided     int64 // messages whose effect was seen, of the kinds that add up
+	gauges      int64 // messages of gauges in the corpus
+	gaugesSeen  int64 // of these, in contextKeys that arrived at all
+	gaugesRight int64 // of these, in contextKeys whose last value is right
+	fractions   int   // contextKeys whose total is no whole number of messages
+	values      record.Values
 }
 
 // outcome counts messages and compares values. Values are compared as if
@@ -185,8 +186,11 @@ func (a *arrivals) outcome() outcome {
 		}
 		if x.kind == dogstatsd.Gauge {
 			o.gauges += x.messages
-			if g.seen && near(g.last, x.last) {
+			if g.seen {
 				o.gaugesSeen += x.messages
+				if near(g.last, x.last) {
+					o.gaugesRight += x.messages
+				}
 			}
 			continue
 		}
@@ -255,7 +259,10 @@ func account(o observation) (ledger record.Ledger, faults, warnings []string) {
 			warnings = append(warnings, warning)
 		}
 	}
-	delivered, undecided, warning := delivered(o.outcome, ledger.Aggregated, ledger.UploadFailed)
+	if warning := cutOff(o, &ledger); warning != "" {
+		warnings = append(warnings, warning)
+	}
+	delivered, undecided, warning := delivered(o.outcome, arrivable(&ledger))
 	ledger.Delivered, ledger.Undecided = &delivered, undecided
 	if warning != "" {
 		warnings = append(warnings, warning)
@@ -288,24 +295,57 @@ func kernelDropped(o observation) (messages *int64, missing int64, warning strin
 	return nil, missing, fmt.Sprintf("the kernel dropped %d datagrams; how many messages they held is not known", *o.drops)
 }
 
-// delivered decides how many messages took effect. Gauges keep only their last
-// value, so their share is settled from what was aggregated: when the rest adds
-// up and every last value is right, all of them did; otherwise they stay
-// undecided, and that is said.
-func delivered(o outcome, aggregated, uploadFailed *int64) (messages, undecided int64, warning string) {
-	if o.gauges == 0 {
-		return o.decided, 0, ""
+// cutOff books the messages that stood behind the cut of truncated datagrams.
+// They never reached the target, so it cannot have counted them; but when every
+// datagram was read, they are all that is missing. The warning says so, or, beside
+// datagrams that the kernel dropped, that the two cannot be told apart.
+func cutOff(o observation, l *record.Ledger) (warning string) {
+	s := o.stats
+	if o.oneLine || s == nil || s.Received == nil || s.Datagrams == nil || s.Truncated == nil || *s.Truncated == 0 {
+		return ""
 	}
-	left := o.gauges
-	if aggregated != nil {
-		left = *aggregated - o.decided
-		if uploadFailed != nil {
-			left -= *uploadFailed
+	if o.drops != nil && *o.drops > 0 {
+		return "datagrams were truncated: what stood behind the cuts is counted as dropped by the kernel, because it cannot be told apart"
+	}
+	behind := o.load.SentMessages - *s.Received
+	if behind <= 0 || *s.Datagrams != o.load.SentDatagrams {
+		return ""
+	}
+	l.Received, l.Truncated = record.Count(*s.Received+behind), record.Count(*s.Truncated+behind)
+	return fmt.Sprintf("%d messages stood behind the cut of truncated datagrams; they count as received and truncated", behind)
+}
+
+// arrivable is how many messages can have arrived at the intake, by what is known
+// of the stages before it. Of a target that does not say what it aggregated it is
+// only the most.
+func arrivable(l *record.Ledger) int64 {
+	less := func(n int64, lost *int64) int64 {
+		if lost != nil {
+			n -= *lost
 		}
-		left = max(0, min(left, o.gauges))
+		return n
 	}
-	if left == o.gauges && o.gaugesSeen == o.gauges {
+	if l.Aggregated != nil {
+		return less(*l.Aggregated, l.UploadFailed)
+	}
+	return less(l.Sent, l.KernelDropped)
+}
+
+// delivered decides how many messages took effect. Gauges keep only their last
+// value, so their share is what the other kinds leave of those that can have
+// arrived. When that is exactly all messages of gauges, and every last value is
+// right, they did. Otherwise they are undecided, and that is said; but a
+// contextKey that never showed has lost all of its messages.
+func delivered(o outcome, arrivable int64) (messages, undecided int64, warning string) {
+	left := arrivable - o.decided
+	switch {
+	case o.gauges == 0:
+		return o.decided, 0, ""
+	case left == o.gauges && o.gaugesRight == o.gauges:
 		return o.decided + left, 0, ""
+	}
+	if left = max(0, min(left, o.gaugesSeen)); left == 0 {
+		return o.decided, 0, ""
 	}
 	return o.decided, left, fmt.Sprintf("%d messages of gauges are undecided: a gauge shows only the last of its messages", left)
 }

@@ -19,12 +19,17 @@ func sent(messages, datagrams int64) loadgen.Result {
 	return loadgen.Result{OfferedMessages: messages, SentMessages: messages, SentDatagrams: datagrams}
 }
 
-// told is a target that says everything; the arguments are in messages but for
-// the datagrams.
+// statistics are those of a target that says everything; the arguments are in
+// messages but for the datagrams.
 func statistics(datagrams, received, aggregated, queueDropped int64) *Statistics {
 	zero := count(0)
 	return &Statistics{Datagrams: &datagrams, Received: &received, Aggregated: &aggregated, QueueDropped: &queueDropped,
 		Malformed: zero, Truncated: zero, Rejected: zero, ShutdownDropped: zero, UploadFailed: zero}
+}
+
+func truncating(s *Statistics, truncated int64) *Statistics {
+	s.Truncated = &truncated
+	return s
 }
 
 func TestAccount(t *testing.T) {
@@ -49,6 +54,18 @@ func TestAccount(t *testing.T) {
 			in:   observation{load: sent(100, 10), drops: count(2), stats: statistics(8, 79, 79, 0), outcome: outcome{decided: 79}},
 			lost: 21,
 		}, {
+			why: "packed datagrams, truncated: what stood behind the cuts is truncated too", lost: 30, warning: "25 messages stood behind the cut",
+			in: observation{load: sent(100, 10), drops: count(0), stats: truncating(statistics(10, 75, 70, 0), 5), outcome: outcome{decided: 70}},
+		}, {
+			why: "the same through a unix socket, which drops nothing", lost: 30, warning: "25 messages stood behind the cut",
+			in: observation{load: sent(100, 10), stats: truncating(statistics(10, 75, 70, 0), 5), outcome: outcome{decided: 70}},
+		}, {
+			why: "beside drops the two cannot be told apart", lost: 40, warning: "cannot be told apart",
+			in: observation{load: sent(100, 10), drops: count(1), stats: truncating(statistics(9, 65, 60, 0), 5), outcome: outcome{decided: 60}},
+		}, {
+			why: "a datagram that was not read is no cut", lost: 30, unaccounted: 25, fault: "sent = received",
+			in: observation{load: sent(100, 10), stats: truncating(statistics(9, 75, 70, 0), 5), outcome: outcome{decided: 70}},
+		}, {
 			why: "datagrams that nobody saw are unaccounted for, also when the messages add up", unaccounted: 10, fault: "datagrams sent = read + dropped",
 			in: observation{load: sent(100, 100), oneLine: true, drops: count(0), stats: statistics(90, 100, 100, 0), outcome: outcome{decided: 100}},
 		}, {
@@ -65,10 +82,24 @@ func TestAccount(t *testing.T) {
 			in: observation{load: sent(100, 10), drops: count(2), outcome: outcome{decided: 80}},
 		}, {
 			why: "gauges whose last values are right count when the rest adds up",
-			in:  observation{load: sent(100, 100), oneLine: true, drops: count(0), stats: statistics(100, 100, 100, 0), outcome: outcome{decided: 60, gauges: 40, gaugesSeen: 40}},
+			in:  observation{load: sent(100, 100), oneLine: true, drops: count(0), stats: statistics(100, 100, 100, 0), outcome: outcome{decided: 60, gauges: 40, gaugesSeen: 40, gaugesRight: 40}},
 		}, {
 			why: "after a loss the share of gauges is undecided, not guessed", lost: 10, warning: "35 messages of gauges are undecided",
-			in: observation{load: sent(100, 100), oneLine: true, drops: count(10), stats: statistics(90, 90, 90, 0), outcome: outcome{decided: 55, gauges: 40, gaugesSeen: 40}},
+			in: observation{load: sent(100, 100), oneLine: true, drops: count(10), stats: statistics(90, 90, 90, 0), outcome: outcome{decided: 55, gauges: 40, gaugesSeen: 40, gaugesRight: 40}},
+		}, {
+			why: "gauges that never showed did not arrive, whatever the target says", lost: 40, unaccounted: 40, fault: "aggregated = delivered",
+			in: observation{load: sent(100, 100), oneLine: true, drops: count(0), stats: statistics(100, 100, 100, 0), outcome: outcome{decided: 60, gauges: 40}},
+		}, {
+			why:  "a gauge that lost a message may still end with the right value: of a foreign target no more counts than can have arrived",
+			in:   observation{load: sent(100, 100), oneLine: true, drops: count(5), outcome: outcome{decided: 86, gauges: 10, gaugesSeen: 10, gaugesRight: 10}},
+			lost: 5, warning: "9 messages of gauges are undecided",
+		}, {
+			why:  "where a foreign target lost others, it may have lost gauges too",
+			in:   observation{load: sent(100, 100), oneLine: true, drops: count(0), outcome: outcome{decided: 40, gauges: 40, gaugesSeen: 40, gaugesRight: 40}},
+			lost: 20, unattributed: 20, warning: "40 messages of gauges are undecided",
+		}, {
+			why: "where a foreign target lost nothing else, right gauges count",
+			in:  observation{load: sent(100, 100), oneLine: true, drops: count(0), outcome: outcome{decided: 60, gauges: 40, gaugesSeen: 40, gaugesRight: 40}},
 		}, {
 			why: "half a message is no message", fault: "no whole number",
 			in: observation{load: sent(100, 100), oneLine: true, drops: count(0), stats: statistics(100, 100, 100, 0), outcome: outcome{decided: 100, fractions: 1}},
@@ -140,7 +171,7 @@ func TestArrivals(t *testing.T) {
 	all := newArrivals(expected)
 	deliver(corpus, func(s *payload.Series) { all.add(time.Time{}, s) })
 	o := all.outcome()
-	if o.values.Wrong != 0 || o.fractions != 0 || o.decided+o.gauges != 600 || o.gaugesSeen != o.gauges || all.unexpected != 0 {
+	if o.values.Wrong != 0 || o.fractions != 0 || o.decided+o.gauges != 600 || o.gaugesSeen != o.gauges || o.gaugesRight != o.gauges || all.unexpected != 0 {
 		t.Errorf("a perfect delivery comes out as %+v, unexpected %d", o, all.unexpected)
 	}
 	var shown float64

@@ -8,6 +8,7 @@ import (
 
 	"floodgate/internal/record"
 	"floodgate/loadgen"
+	"floodgate/scenarios"
 )
 
 // finish turns what the session saw into its record. The target and the intake
@@ -38,14 +39,9 @@ func (s *session) finish() error {
 		ledger: ledger, values: s.record.Values, lateness: s.result.Lateness, blocked: s.result.Sender.Blocked, readings: s.sampler.Result(), stats: stats,
 		intake: s.intake.Activity(), rssPeak: s.rssPeak, pss: s.pss, elapsed: s.drainEnd.Sub(s.loadStart), loadEnded: s.loadEnd,
 	}
-	if state, ended := s.process.State(); ended {
-		if s.cpuBefore != nil {
-			cpu := state.CPU - *s.cpuBefore
-			f.cpu = &cpu
-		}
-		if state.Code > 0 {
-			s.warn(fmt.Sprintf("the target did not end well when it was stopped: %v", state))
-		}
+	if state, ended := s.process.State(); ended && s.cpuBefore != nil {
+		cpu := state.CPU - *s.cpuBefore
+		f.cpu = &cpu
 	}
 	s.record.Warnings = append(s.record.Warnings, f.readings.Warnings...)
 	if f.readings.Missed > 0 {
@@ -85,9 +81,13 @@ func (s *session) validity(faults []string) error {
 	}
 	if h := s.result.Lateness; h != nil {
 		late, blocked := time.Duration(h.ValueAtQuantile(99)), s.result.Sender.Blocked
+		if s.result.LatenessOverflow > 0 {
+			late = time.Minute // at least; the histogram ends there
+		}
 		switch limit := s.scenario.Limits.LatenessP99; {
-		case late > limit && blocked > late/2:
+		case late > limit && blocked > late/2 && s.scenario.Load.Transport == scenarios.Unixgram:
 			// Not the generator's fault: a real client would have stood there too.
+			// A UDP socket that is full holds nobody up, it drops.
 			s.warn(fmt.Sprintf("the target held its senders up for %v: its socket was full", blocked.Round(time.Millisecond)))
 		case late > limit:
 			reasons = append(reasons, fmt.Sprintf("the generator was late: p99 %v, the scenario's limit is %v", late.Round(time.Microsecond), limit))
@@ -106,8 +106,11 @@ func (s *session) validity(faults []string) error {
 // none, the last that it told.
 func (s *session) finalStatistics() (*Statistics, error) {
 	stats, err := readStatistics(s.addresses.file)
-	if stats != nil || err != nil {
-		return stats, err
+	if err != nil {
+		return nil, &invalid{reason: err.Error()}
+	}
+	if stats != nil {
+		return stats, nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -75,7 +75,11 @@ type addresses struct {
 func newAddresses(transport scenarios.Transport, dir string) (addresses, error) {
 	a := addresses{file: filepath.Join(dir, "stats.json")}
 	if transport == scenarios.Unixgram {
-		a.load = "unixgram://" + filepath.Join(dir, "target.sock")
+		path := filepath.Join(dir, "target.sock")
+		if len(path) > longestSocketPath {
+			return a, fmt.Errorf("cannot make a unix socket at %s: its path has %d bytes and may have %d, set TMPDIR to a shorter folder", path, len(path), longestSocketPath)
+		}
+		a.load = "unixgram://" + path
 	} else {
 		port, err := target.FreePort(loopback, "udp")
 		if err != nil {
@@ -91,10 +95,14 @@ func newAddresses(transport scenarios.Transport, dir string) (addresses, error) 
 
 const loopback = "127.0.0.1"
 
+// longestSocketPath is what every system takes: macOS, with 104 bytes and a zero
+// at the end, has the least.
+const longestSocketPath = 103
+
 // command is how the variant's program is started for a scenario: the flags of
 // the reference server, which a program named by bin: must understand as well.
 func (v Variant) command(setup scenarios.TargetSetup, a addresses, intakeURL, dir string) target.Command {
-	c := target.Command{Path: v.Path, Dir: dir, Log: "target.log", Args: []string{
+	c := target.Command{Path: v.Path, Dir: dir, Args: []string{
 		"--listen=" + a.load,
 		"--intake=" + intakeURL,
 		"--stats=" + strings.TrimSuffix(strings.TrimPrefix(a.stats, "http://"), "/stats"),

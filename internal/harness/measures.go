@@ -106,7 +106,7 @@ func histograms(f findings) (map[string]string, error) {
 	}
 	if f.stats != nil && f.stats.FlushStallHistogram != "" {
 		if _, err := hdrhistogram.Decode([]byte(f.stats.FlushStallHistogram)); err != nil {
-			return nil, fmt.Errorf("cannot read the flush_stall_histogram of the target: %w", err)
+			return nil, &invalid{reason: fmt.Sprintf("cannot read the flush_stall_histogram of the target: %v", err)}
 		}
 		h[record.HistogramFlushStall] = f.stats.FlushStallHistogram
 	}

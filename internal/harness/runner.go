@@ -2,7 +2,9 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -54,15 +56,18 @@ type Event struct {
 	// Phase that begins; empty when the replicate has ended and Record tells how.
 	Phase  string
 	Record *record.Record
-	// Done of Total replicates belong to pairs that have ended.
+	// Done of Total planned replicates have ended. It falls when a pair is
+	// repeated.
 	Done, Total int
 }
 
 // Run carries out the plan pair by pair and writes a record for every
-// replicate, valid or not. It returns the records in the order of the run. When
-// ctx ends it stops the target at hand, keeps what is finished, and returns its
-// cause. An invalid pair is repeated as a whole; how many repetitions a scenario
-// allows it has for all its pairs together, which bounds the run. A target that died is not repeated, because repeating would hide it.
+// replicate, valid or not. It returns the records in the order of the run, also
+// beside an error. When ctx ends it stops the target at hand, keeps what is
+// finished, and returns its cause. An invalid pair is repeated as a whole; how
+// many repetitions a scenario allows it has for all its pairs together, which
+// bounds the run. A target that died is not repeated, because repeating would
+// hide it.
 func Run(ctx context.Context, config Config) ([]*record.Record, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -98,7 +103,7 @@ type runner struct {
 	replicates map[string]int // planned pairs, by scenario
 	records    []*record.Record
 	position   int // of the next replicate
-	done       int
+	done       int // replicates of the plan that have ended
 	total      int
 }
 
@@ -151,6 +156,7 @@ func (r *runner) pair(ctx context.Context, pair Pair) error {
 	if err != nil {
 		return err
 	}
+	behind := r.done
 	for attempt := 0; ; attempt++ {
 		records, final, err := r.inBlock(ctx, s, p, pair, attempt)
 		if err != nil {
@@ -161,10 +167,11 @@ func (r *runner) pair(ctx context.Context, pair Pair) error {
 			valid = valid && rec.Invalid == ""
 		}
 		if valid || final || r.repeats[s.Name] >= s.Limits.Retries {
-			r.done += len(pair.Roles)
+			r.done = behind + len(pair.Roles)
 			return nil
 		}
 		r.repeats[s.Name]++
+		r.done = behind
 		if err := r.setAside(records); err != nil {
 			return err
 		}
@@ -211,8 +218,8 @@ func (r *runner) setAside(records []*record.Record) error {
 }
 
 // inBlock carries out the replicates of a pair one after the other, each alone
-// on the machine, up to the first invalid one. final says that one failed in a way that must not be
-// repeated.
+// on the machine, up to the first invalid one. final says that one failed in a
+// way that must not be repeated.
 func (r *runner) inBlock(ctx context.Context, s *scenarios.Scenario, p *prepared, pair Pair, attempt int) (records []*record.Record, final bool, err error) {
 	for _, role := range pair.Roles {
 		rec, last, err := r.replicate(ctx, s, p, pair, r.variant(role), attempt)
@@ -221,11 +228,12 @@ func (r *runner) inBlock(ctx context.Context, s *scenarios.Scenario, p *prepared
 		}
 		final = final || last
 		records = append(records, rec)
-		r.records = append(r.records, rec)
 		path := record.Path(r.config.Out, s.Name, role, pair.Replicate, attempt, rec.Invalid != "")
 		if err := record.Write(path, rec); err != nil {
 			return nil, false, err
 		}
+		r.records = append(r.records, rec)
+		r.done++
 		r.event(Event{Scenario: s.Name, Role: role, Replicate: pair.Replicate, Attempt: attempt, Record: rec})
 		if rec.Invalid != "" {
 			break // the pair is void, whatever its other half would say
@@ -336,7 +344,11 @@ func (s *session) describeHost() {
 	if s.host.At.IsZero() {
 		return
 	}
-	d := procfs.Snapshot().Since(s.host)
+	end := s.hostEnd
+	if end.At.IsZero() { // it did not come to the end
+		end = procfs.Snapshot()
+	}
+	d := end.Since(s.host)
 	s.record.Environment.PSICPUSome, s.record.Environment.StealFraction = d.CPUSome, d.Steal
 	if d.Steal != nil && *d.Steal > stealLimit {
 		// Without the figure, which the environment holds, replicates that were
@@ -351,15 +363,20 @@ var recordFile = regexp.MustCompile(`^\d+(\.invalid\d+)?\.json$`)
 // removeRecords deletes the records of an earlier run, so that they are not
 // mixed with this one's. It touches no other file.
 func removeRecords(out string) error {
-	for _, role := range []string{record.Baseline, record.Candidate} {
-		files, err := filepath.Glob(filepath.Join(out, "*", role, "*.json"))
-		if err != nil {
-			return err
-		}
-		for _, file := range files {
-			if recordFile.MatchString(filepath.Base(file)) {
-				if err := os.Remove(file); err != nil {
-					return err
+	folders, err := os.ReadDir(out)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot remove earlier records: %w", err)
+	}
+	for _, folder := range folders {
+		for _, role := range []string{record.Baseline, record.Candidate} {
+			place := filepath.Join(out, folder.Name(), role)
+			files, _ := os.ReadDir(place) // most folders have no such place
+			for _, file := range files {
+				if !recordFile.MatchString(file.Name()) {
+					continue
+				}
+				if err := os.Remove(filepath.Join(place, file.Name())); err != nil {
+					return fmt.Errorf("cannot remove an earlier record: %w", err)
 				}
 			}
 		}

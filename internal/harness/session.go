@@ -18,8 +18,8 @@ import (
 
 // session is one replicate under way: a fresh target with an intake of its own,
 // watched from outside. Its methods are called in the order of the phases:
-// start, watch, load, drain, stop, finish. They are apart so that the two sessions of a
-// pair can also be alive at once and share a load between them.
+// start, watch, load, drain, stop, finish. They are apart so that the two
+// sessions of a pair can also be alive at once and share a load between them.
 type session struct {
 	scenario *scenarios.Scenario
 	variant  Variant
@@ -44,7 +44,9 @@ type session struct {
 	ticked    chan struct{} // a tick was taken
 	generator *loadgen.Generator
 
-	host      procfs.HostSnapshot
+	during    string              // the phase at hand
+	host      procfs.HostSnapshot // when the load began
+	hostEnd   procfs.HostSnapshot // when it had drained
 	loadStart time.Time
 	loadEnd   time.Time
 	drainEnd  time.Time
@@ -71,6 +73,7 @@ func (e *invalid) Error() string { return e.reason }
 // phase runs one phase and books it in the record.
 func (s *session) phase(name string, run func() error) error {
 	start := time.Since(s.began)
+	s.during = name
 	err := run()
 	s.record.Phases = append(s.record.Phases, record.Phase{
 		Name: name, Start: start.Seconds(), Duration: (time.Since(s.began) - start).Seconds()})
@@ -123,6 +126,7 @@ func (s *session) start(ctx context.Context) error {
 func (s *session) watch(ctx context.Context) error {
 	config := procfs.Default()
 	config.PID, config.Port, config.Interval, config.OnTick = s.process.PID(), s.addresses.port, sampleInterval, s.tick
+	config.Limit = mostReadings(s.scenario)
 	var err error
 	if s.sampler, err = procfs.NewSampler(config); err != nil {
 		return err
@@ -143,6 +147,15 @@ func (s *session) watch(ctx context.Context) error {
 	// A collection of the harness's own garbage must not fall into the load.
 	runtime.GC()
 	return s.wait(ctx, s.scenario.Limits.WarmUp)
+}
+
+// mostReadings is how many readings the phases may take that are sampled, each
+// as long as its limit. Without ticks nobody would notice that a target has
+// drained.
+func mostReadings(s *scenarios.Scenario) int {
+	// The load may outlast its schedule by as much as draining may take.
+	longest := s.Limits.WarmUp + s.Load.Schedule.Over + 2*s.Limits.Drain
+	return int(longest/sampleInterval) + 100
 }
 
 // tick reads what belongs beside one reading of the process.
@@ -186,7 +199,7 @@ func (s *session) load(ctx context.Context) error {
 	}
 	sender, err := loadgen.Dial(network, address, loadgen.DialOptions{})
 	if err != nil {
-		return s.alive(err)
+		return s.alive(&invalid{reason: "the target was ready and does not listen: " + err.Error(), final: true})
 	}
 	defer sender.Close()
 	config := loadgen.DefaultConfig()
@@ -199,8 +212,8 @@ func (s *session) load(ctx context.Context) error {
 	s.generator = generator
 	s.mu.Unlock()
 	// A receiver that stays full would keep the generator for ever.
-	ctx, cancelLoad := context.WithTimeoutCause(ctx, schedule.Over+s.scenario.Limits.Drain,
-		fmt.Errorf("the load was not taken within %v of its end", s.scenario.Limits.Drain))
+	ctx, cancelLoad := context.WithTimeoutCause(ctx, schedule.Over+s.scenario.Limits.Drain, &invalid{final: true,
+		reason: fmt.Sprintf("the target did not take the load within %v of its end: its socket stayed full", s.scenario.Limits.Drain)})
 	defer cancelLoad()
 	s.loadStart = time.Now().Add(10 * time.Millisecond)
 	s.loadEnd = s.loadStart.Add(schedule.Over)
@@ -243,9 +256,17 @@ func (s *session) alive(err error) error {
 		}
 	}
 	if reason, died := s.process.Died(); died {
-		return &invalid{reason: "the target died under load: " + reason, final: true}
+		return &invalid{reason: "the target died " + when[s.during] + ": " + reason, final: true}
 	}
 	return err
+}
+
+// when is what a reason says of a phase.
+var when = map[string]string{
+	record.PhaseWarmUp:    "before the load",
+	record.PhaseMeasuring: "under load",
+	record.PhaseDraining:  "after the load",
+	record.PhaseStopping:  "after the load, before it was stopped",
 }
 
 // drain waits until everything sent has arrived, as far as that can be told, or
@@ -285,9 +306,9 @@ func (s *session) drained() bool {
 		}
 	}
 	s.mu.Lock()
-	stats := s.ticks[len(s.ticks)-1].stats
+	done, told := drainedBy(s.ticks)
 	s.mu.Unlock()
-	if done, known := stats.drained(); known {
+	if told {
 		return done
 	}
 	last := s.intake.Activity().Last
@@ -313,6 +334,7 @@ func (s *session) wait(ctx context.Context, d time.Duration) error {
 
 // stop takes the last readings of the living target and ends it.
 func (s *session) stop(ctx context.Context) error {
+	s.hostEnd = procfs.Snapshot()
 	pid := s.process.PID()
 	if peak, err := procfs.PeakMemory(pid); err == nil {
 		s.rssPeak = &peak
@@ -323,11 +345,22 @@ func (s *session) stop(ctx context.Context) error {
 	if s.sockets != nil {
 		if stats, err := s.sockets.Read(); err == nil {
 			s.drops = &stats.Drops
+		} else {
+			s.warn(fmt.Sprintf("the kernel's drops are not known: %v", err))
 		}
 	}
 	s.stopSample()
-	if err := s.process.Stop(ctx, s.scenario.Limits.Stop); err != nil && ctx.Err() == nil {
-		s.warn(err.Error())
+	killed := s.process.Stop(ctx, s.scenario.Limits.Stop)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if _, died := s.process.Died(); died {
+		return s.alive(errors.New("ended"))
+	}
+	if killed != nil {
+		s.warn(killed.Error())
+	} else if state, _ := s.process.State(); state.Code != 0 {
+		s.warn(fmt.Sprintf("the target did not end well when it was stopped: %v", state))
 	}
 	return nil
 }

@@ -90,11 +90,20 @@ func parseStatistics(body []byte) (*Statistics, error) {
 	return &s, nil
 }
 
-// drained reports whether the target says that everything it took is on its
-// way to the intake. known is false when it does not say.
-func (s *Statistics) drained() (done, known bool) {
-	if s == nil || s.Pending == nil {
-		return false, false
+// drainedBy reports whether the target says, in the latest of its answers, that
+// everything it took has left for the intake. told is false for one that never
+// says. One that has said so before and does not answer now is busy.
+func drainedBy(ticks []tick) (done, told bool) {
+	for i := len(ticks) - 1; i >= 0; i-- {
+		s := ticks[i].stats
+		if s == nil {
+			continue
+		}
+		if s.Pending == nil {
+			return false, false
+		}
+		empty := *s.Pending == 0 && (s.QueueLength == nil || *s.QueueLength == 0)
+		return empty && i == len(ticks)-1, true
 	}
-	return *s.Pending == 0 && (s.QueueLength == nil || *s.QueueLength == 0), true
+	return false, false
 }

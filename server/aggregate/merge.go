@@ -44,10 +44,20 @@ type merger struct {
 	buckets map[int64]*bucket // by start
 }
 
+// key finds or adds a contextKey. There is room for 4 GiB of text; to merge
+// what has no room into some other contextKey would be worse than to stop.
+func (m *merger) key(name []byte, kind dogstatsd.Kind, tags []byte) uint32 {
+	id, ok := m.ring.keyOfCanonical(name, kind, tags)
+	if !ok {
+		panic("aggregate: no room to merge cuts")
+	}
+	return id
+}
+
 // add merges the cells and points of one bucket into another of the same time.
 func (m *merger) add(into, from *bucket) {
 	from.eachCell(func(c *cell, name, tags []byte, kind dogstatsd.Kind) error {
-		id, _ := m.ring.keyOfCanonical(name, kind, tags)
+		id := m.key(name, kind, tags)
 		to := into.use(id)
 		to.messages += c.messages - 1 // one was counted by use
 		switch kind {
@@ -67,7 +77,7 @@ func (m *merger) add(into, from *bucket) {
 	})
 	for _, p := range from.points {
 		name, tags, kind := from.view.key(p.key)
-		p.key, _ = m.ring.keyOfCanonical(name, kind, tags)
+		p.key = m.key(name, kind, tags)
 		into.points = append(into.points, p)
 	}
 }

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"slices"
+	"testing"
+
+	"floodgate/internal/record"
+)
+
+// TestRolesOf: what is left of a comparison must not pass as a run of one variant.
+func TestRolesOf(t *testing.T) {
+	of := func(role, first string) *record.Record {
+		return &record.Record{Variant: record.Variant{Role: role}, Order: record.Order{First: first}}
+	}
+	for _, c := range []struct {
+		why     string
+		records []*record.Record
+		want    []string
+	}{
+		{"one variant alone", []*record.Record{of("candidate", "candidate")}, []string{"candidate"}},
+		{"both sides", []*record.Record{of("candidate", "candidate"), of("baseline", "candidate")}, bothRoles},
+		{"the candidates are gone", []*record.Record{of("baseline", "baseline")}, bothRoles},
+		{"the baselines are gone, but one of them was first", []*record.Record{of("candidate", "candidate"), of("candidate", "baseline")}, bothRoles},
+	} {
+		if got := rolesOf(c.records); !slices.Equal(got, c.want) {
+			t.Errorf("%s: planned were %v, want %v", c.why, got, c.want)
+		}
+	}
+}
