@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -78,11 +79,22 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	var flushing sync.WaitGroup
 	flushing.Go(func() { s.flusher.run(upload) })
+	var retrying sync.WaitGroup
+	retry, stopRetrying := context.WithCancel(upload)
+	defer stopRetrying()
+	forwarder := s.flusher.forward
+	var retryFailure error
+	retrying.Go(func() { retryFailure = forwarder.Run(retry) })
 	wg.Wait()
 	close(s.flusher.in)
 	flushing.Wait()
-	s.flusher.forward.Close()
-	return errors.Join(failures...)
+	stopRetrying()
+	retrying.Wait()
+	if err := forwarder.Drain(upload); err != nil {
+		slog.Warn("not everything was uploaded", "err", err) // counted as upload_failed
+	}
+	forwarder.Close()
+	return errors.Join(append(failures, retryFailure)...)
 }
 
 // Processors is how many goroutines of the server keep a processor (in the

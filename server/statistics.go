@@ -122,6 +122,7 @@ type Statistics struct {
 	BatchesFailed    int64   `json:"batches_failed"`
 	Retries          int64   `json:"retries"`
 	UploadBytes      int64   `json:"upload_bytes"`
+	RetryWaiting     int64   `json:"retry_waiting"` // messages in batches that are tried again
 	FlushStallMax    float64 `json:"flush_stall_max_seconds"`
 	FlushStallTotal  float64 `json:"flush_stall_total_seconds"`
 	// FlushStallHistogram is an HdrHistogram, V2, base64, in nanoseconds; only in
@@ -166,6 +167,7 @@ func (s *Server) Statistics() Statistics {
 	c := &s.flusher.forward.Counters
 	st.Uploaded, st.UploadFailed = c.Uploaded.Load(), c.UploadFailed.Load()
 	st.Batches, st.BatchesFailed = c.Batches.Load(), c.BatchesFailed.Load()
+	st.RetryWaiting = c.Waiting.Load()
 	st.Retries, st.UploadBytes = c.Retries.Load(), c.Bytes.Load()
 	st.Pending = st.Aggregated - st.Uploaded - st.UploadFailed
 	st.FlushStallMax, st.FlushStallTotal = longest.Seconds(), total.Seconds()

@@ -45,6 +45,7 @@ const (
 	minimum                // summaries
 	maximum                //
 	unverified             // known, but not implied by the corpus: averages and quantiles per bucket
+	sketched               // distributions that come as sketches, not as series
 )
 
 // summaryParts are the series of the kinds that a target summarises.
@@ -71,6 +72,9 @@ func newExpectations(corpus *loadgen.Corpus) *expectations {
 			_, tags, _ := strings.Cut(key, "|")
 			for _, p := range summaryParts {
 				e.index[x.Metric+p.suffix+"|"+tags] = part{id, p.role}
+			}
+			if x.Kind == dogstatsd.Distribution {
+				e.index[key] = part{id, sketched}
 			}
 		}
 	}
@@ -149,6 +153,24 @@ func (a *arrivals) add(at time.Time, s *payload.Series) error {
 		case maximum:
 			g.max = math.Max(g.max, value)
 		}
+	}
+	return nil
+}
+
+// addSketch folds one sketch, likewise.
+func (a *arrivals) addSketch(at time.Time, s *payload.Sketch) error {
+	p, known := a.expected.index[intake.Key(s.Metric, s.Tags)]
+	if !known || p.role != sketched {
+		a.unexpected += int64(len(s.Points))
+		a.stranger = s.Metric
+		return nil
+	}
+	x, g := &a.expected.keys[p.key], &a.got[p.key]
+	g.seen = true
+	for _, point := range s.Points {
+		g.total += float64(point.Count)
+		g.min, g.max = math.Min(g.min, point.Min), math.Max(g.max, point.Max)
+		a.arrived(at, float64(point.Count)/x.perMessage())
 	}
 	return nil
 }

@@ -162,6 +162,35 @@ func deliver(corpus *loadgen.Corpus, visit func(*payload.Series)) {
 	}
 }
 
+// TestSketchesArrive: a distribution that comes as sketches counts as one that
+// comes as series.
+func TestSketchesArrive(t *testing.T) {
+	corpus := corpusOf(t)
+	seen := newArrivals(newExpectations(corpus))
+	distributions := map[string]bool{}
+	for x := range corpus.Expected() {
+		if x.Kind != dogstatsd.Distribution {
+			continue
+		}
+		distributions[x.Metric] = true
+		seen.addSketch(time.Time{}, &payload.Sketch{Metric: x.Metric, Tags: x.Tags, Points: []payload.SketchPoint{
+			{Count: int64(x.Count) - 1, Min: x.Min, Max: x.Min}, {Count: 1, Min: x.Max, Max: x.Max}}})
+	}
+	deliver(corpus, func(s *payload.Series) {
+		metric, _, _ := strings.Cut(strings.NewReplacer(".count", "|", ".min", "|", ".max", "|", ".median", "|").Replace(s.Metric), "|")
+		if !distributions[metric] && !distributions[s.Metric] {
+			seen.add(time.Time{}, s)
+		}
+	})
+	if o := seen.outcome(); len(distributions) == 0 || o.values.Wrong != 0 || o.decided+o.gauges != 600 || seen.unexpected != 0 {
+		t.Errorf("a perfect delivery comes out as %+v, unexpected %d of %s", o, seen.unexpected, seen.stranger)
+	}
+	seen.addSketch(time.Time{}, &payload.Sketch{Metric: "what.is.this", Points: make([]payload.SketchPoint, 2)})
+	if seen.unexpected != 2 {
+		t.Errorf("%d points of a stranger are noticed, want 2", seen.unexpected)
+	}
+}
+
 func TestArrivals(t *testing.T) {
 	corpus := corpusOf(t)
 	expected := newExpectations(corpus)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"floodgate/internal/intake"
 	"floodgate/internal/record"
 	"floodgate/loadgen"
 	"floodgate/scenarios"
@@ -19,7 +20,7 @@ func (s *session) finish() error {
 		return err
 	}
 	seen := newArrivals(s.prepared.expected)
-	if err := s.intake.Decode(seen.add); err != nil {
+	if err := s.intake.DecodeAll(intake.Visitor{Series: seen.add, Sketch: seen.addSketch}); err != nil {
 		return &invalid{reason: err.Error()}
 	}
 	s.record.Warnings = append(s.record.Warnings, s.intake.Warnings()...)

@@ -24,7 +24,7 @@ type Variant struct {
 
 // options are the keys a variant may set, besides environment variables, which
 // are written in capitals. Each is a flag of the reference server.
-var options = []string{"reader", "flush", "queue_size", "buffer_size", "max_context_keys", "max_set_members", "encoding", "threshold", "retry_for", "cpu_profile"}
+var options = []string{"reader", "flush", "queue_size", "buffer_size", "max_context_keys", "max_set_members", "encoding", "threshold", "retry_bytes", "format", "buffered", "cpu_profile"}
 
 // NewVariant resolves what the user wrote for a role. refserver is the path of
 // the reference server.

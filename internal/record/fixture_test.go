@@ -11,11 +11,12 @@ var update = flag.Bool("update", false, "rewrite the golden files under testdata
 // meaning allows it.
 func full() *Record {
 	load, psi, steal, rmem := 0.75, 0.03, 0.001, int64(212992)
+	cpu := 1.25
 	return &Record{
 		Schema: Schema, Scenario: "burst_300k",
 		Variant:   Variant{Role: Candidate, Spec: "refserver:reader=decoupled,flush=async"},
 		Replicate: 3, Attempt: 1,
-		Order: Order{Kind: "blocks", Position: 7, First: Baseline},
+		Order: Order{Kind: "blocks", Position: 7, First: Baseline, Planned: 10},
 		Seed:  18446744073709551615,
 
 		Started: time.Date(2026, 3, 1, 12, 30, 0, 250e6, time.UTC),
@@ -37,7 +38,8 @@ func full() *Record {
 			QueueDropped: Count(60), Malformed: Count(2), Truncated: Count(3), Rejected: Count(4), ShutdownDropped: Count(1),
 			Aggregated: Count(299830), UploadFailed: Count(30), Delivered: Count(299000), Undecided: 800,
 		},
-		Values: &Values{ContextKeys: 1000, Wrong: 1, Examples: []string{"burst.c.7: sum 299, want 300"}},
+		Values:    &Values{ContextKeys: 1000, Wrong: 1, Examples: []string{"burst.c.7: sum 299, want 300"}},
+		Generator: &Generator{CPU: &cpu, LastSent: 2.9999, Calls: 21000, Wakeups: 19000, Blocked: 0.25, EAGAIN: 5, ENOBUFS: 6, Refused: 7},
 		Measures: []Measure{
 			{"cpu_per_message", "s", "lower", 1.8251e-6},
 			{"rss_peak", "B", "lower", 31457280},

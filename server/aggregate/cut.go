@@ -69,12 +69,16 @@ type Series struct {
 	Messages int64
 }
 
-// Each calls visit for every series of the cut, bucket by bucket in the order in which contextKeys were first
+// Each calls visit for every series of the cut (of distributions see
+// EachSketch), bucket by bucket in the order in which contextKeys were first
 // seen, and stops at the first error. The Series is reused between visits.
 func (c *Cut) Each(visit func(*Series) error) error {
 	for _, b := range c.buckets {
 		s := Series{Interval: c.interval}
 		if err := b.eachCell(func(cell *cell, name, tags []byte, kind dogstatsd.Kind) error {
+			if kind == dogstatsd.Distribution {
+				return nil
+			}
 			s.Name, s.Tags, s.Suffix, s.Time, s.Messages = name, tags, "", b.start/int64(time.Second), int64(cell.messages)
 			return s.emit(b, cell, kind, c.summary, visit)
 		}); err != nil {

@@ -59,6 +59,7 @@ func TestKinds(t *testing.T) {
 		{"the rate does not split a contextKey", "a:1|c|@0.5|#x\na:1|c|#x|@0.5\na:1|c|#x", map[string]float64{"a|x|1": 5}},
 		{"a timestamp keeps a value out of aggregation", "a:1|c|T7\na:2:3|c|T8|@0.5\na:1|c\nb:1:2|g|T7|#x", map[string]float64{
 			"a||7": 1, "a||8": 10, "a||1": 1, "b|x|7": 2}},
+		{"distributions leave as sketches, not as series", "a:1|d", map[string]float64{}},
 		{"timers are summarised", "a:5:6:7|ms|@0.5", map[string]float64{
 			"a.count||1": 6, "a.min||1": 5, "a.max||1": 7, "a.avg||1": 6, "a.median||1": valueOf(1454), "a.95percentile||1": 7}},
 	} {
@@ -542,6 +543,12 @@ func TestMergeIsOneTable(t *testing.T) {
 			} else {
 				out[key] = s.Value
 			}
+			out[key+"messages"] += float64(s.Messages)
+			return nil
+		})
+		cut.EachSketch(func(s *Sketch) error {
+			key := fmt.Sprintf("%s|%s|%d", s.Name, s.Tags, s.Time)
+			out[fmt.Sprint(key, s.Keys, s.Counts)] = s.Sum
 			out[key+"messages"] += float64(s.Messages)
 			return nil
 		})

@@ -98,8 +98,8 @@ func New(config Config) (*Forwarder, error) {
 // Close gives the connections back. It sends nothing: see Drain.
 func (f *Forwarder) Close() { f.client.CloseIdleConnections() }
 
-// Flush encodes and uploads the series, events and service checks of the cut and
-// releases it. Distributions are among the series; see Sketches. Without Run it
+// Flush encodes and uploads the series, sketches, events and service checks of
+// the cut and releases it. Without Run it
 // returns when everything was acknowledged or given up, with Run when everything
 // was tried once or lined up. What was given up is counted, and the first error
 // returned.
@@ -107,6 +107,7 @@ func (f *Forwarder) Flush(ctx context.Context, cut *aggregate.Cut) error {
 	defer cut.Release()
 	var lost losses
 	f.flushSeries(ctx, cut.Each, &lost)
+	f.flushSketches(ctx, cut.EachSketch, &lost)
 	f.flushEvents(ctx, eventsOf(cut.Events), &lost)
 	f.flushChecks(ctx, checksOf(cut.Checks), &lost)
 	return lost.first
