@@ -69,7 +69,8 @@ func (f Finding) String() string {
 
 // Tree is the text files of the repository.
 type Tree struct {
-	Files []*File // sorted by path
+	Files []*File  // sorted by path
+	paths []string // of every file, binary ones too
 	fset  *token.FileSet
 }
 
@@ -156,8 +157,8 @@ func readRegular(name string) ([]byte, error) {
 	return text, err
 }
 
-// NewTree makes a tree of texts by their paths. Binary files are left out, and
-// so are folders with a go.mod of their own.
+// NewTree makes a tree of texts by their paths. Of binary files it keeps the
+// path alone; folders with a go.mod of their own are left out.
 func NewTree(files map[string][]byte) (*Tree, error) {
 	t := &Tree{fset: token.NewFileSet()}
 	var foreign []string
@@ -168,7 +169,11 @@ func NewTree(files map[string][]byte) (*Tree, error) {
 	}
 	for name, text := range files {
 		below := func(folder string) bool { return strings.HasPrefix(name, folder) }
-		if !utf8.Valid(text) || slices.Contains(text, 0) || slices.ContainsFunc(foreign, below) {
+		if slices.ContainsFunc(foreign, below) {
+			continue
+		}
+		t.paths = append(t.paths, name)
+		if !utf8.Valid(text) || slices.Contains(text, 0) {
 			continue
 		}
 		f := &File{Path: name, Text: text}

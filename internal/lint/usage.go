@@ -198,8 +198,8 @@ var markdownLink = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
 func checkLinks(t *Tree) []Finding {
 	present := map[string]bool{".": true}
-	for _, f := range t.Files {
-		for p := f.Path; p != "."; p = path.Dir(p) {
+	for _, name := range t.paths {
+		for p := name; p != "."; p = path.Dir(p) {
 			present[p] = true
 		}
 	}
