@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -127,7 +128,7 @@ order: the verdict carries a warning, and bench is the better way.`,
 			return a.judge(records, bothRoles, out, jf)
 		},
 	}
-	cmd.Flags().StringVarP(&out, "out", "o", "out", "folder for the reports")
+	cmd.Flags().StringVarP(&out, "out", "o", "out/compare", "folder for the reports")
 	jf.add(cmd.Flags())
 	return cmd
 }
@@ -165,12 +166,12 @@ func as(role string, records []*record.Record) []*record.Record {
 
 var bothRoles = []string{record.Baseline, record.Candidate}
 
-// rolesOf are the roles that were planned when the records were made. A run of
-// one variant has candidates only, which were first; where all records of the
-// other side are gone, what is left must not be taken for such a run.
+// rolesOf are the roles that were planned when the records were made, as they
+// keep them: where all records of one side are gone, what is left must not be
+// taken for a run of one variant.
 func rolesOf(records []*record.Record) []string {
 	for _, r := range records {
-		if r.Variant.Role == record.Baseline || r.Order.First == record.Baseline {
+		if r.Variant.Role == record.Baseline || slices.Contains(r.Order.Roles, record.Baseline) {
 			return bothRoles
 		}
 	}

@@ -9,8 +9,8 @@ import (
 
 // TestRolesOf: what is left of a comparison must not pass as a run of one variant.
 func TestRolesOf(t *testing.T) {
-	of := func(role, first string) *record.Record {
-		return &record.Record{Variant: record.Variant{Role: role}, Order: record.Order{First: first}}
+	of := func(role string, planned ...string) *record.Record {
+		return &record.Record{Variant: record.Variant{Role: role}, Order: record.Order{First: planned[0], Roles: planned}}
 	}
 	for _, c := range []struct {
 		why     string
@@ -18,9 +18,9 @@ func TestRolesOf(t *testing.T) {
 		want    []string
 	}{
 		{"one variant alone", []*record.Record{of("candidate", "candidate")}, []string{"candidate"}},
-		{"both sides", []*record.Record{of("candidate", "candidate"), of("baseline", "candidate")}, bothRoles},
-		{"the candidates are gone", []*record.Record{of("baseline", "baseline")}, bothRoles},
-		{"the baselines are gone, but one of them was first", []*record.Record{of("candidate", "candidate"), of("candidate", "baseline")}, bothRoles},
+		{"both sides", []*record.Record{of("candidate", "candidate", "baseline"), of("baseline", "candidate", "baseline")}, bothRoles},
+		{"the candidates are gone", []*record.Record{of("baseline", "baseline", "candidate")}, bothRoles},
+		{"the baselines are gone", []*record.Record{of("candidate", "candidate", "baseline")}, bothRoles},
 	} {
 		if got := rolesOf(c.records); !slices.Equal(got, c.want) {
 			t.Errorf("%s: planned were %v, want %v", c.why, got, c.want)

@@ -24,7 +24,7 @@ type Variant struct {
 
 // options are the keys a variant may set, besides environment variables, which
 // are written in capitals. Each is a flag of the reference server.
-var options = []string{"reader", "flush", "queue_size", "buffer_size", "max_context_keys", "max_set_members", "encoding", "threshold", "retry_bytes", "format", "buffered", "cpu_profile"}
+var options = []string{"reader", "flush", "queue_size", "buffer_size", "max_context_keys", "max_set_members", "encoding", "threshold", "retry_bytes", "format", "buffered", "symdb", "cpu_profile"}
 
 // NewVariant resolves what the user wrote for a role. refserver is the path of
 // the reference server.
@@ -102,6 +102,9 @@ const longestSocketPath = 103
 // command is how the variant's program is started for a scenario: the flags of
 // the reference server, which a program named by bin: must understand as well.
 func (v Variant) command(setup scenarios.TargetSetup, a addresses, intakeURL, dir string) target.Command {
+	if mode, symbols := v.Options.Get("symdb"); symbols {
+		return v.symbolCommand(mode, a, intakeURL, dir)
+	}
 	c := target.Command{Path: v.Path, Dir: dir, Args: []string{
 		"--listen=" + a.load,
 		"--intake=" + intakeURL,
@@ -117,6 +120,19 @@ func (v Variant) command(setup scenarios.TargetSetup, a addresses, intakeURL, di
 			c.Env = append(c.Env, o.Key+"="+o.Value)
 		} else {
 			c.Args = append(c.Args, "--"+strings.ReplaceAll(o.Key, "_", "-")+"="+o.Value)
+		}
+	}
+	return c
+}
+
+// symbolCommand starts a symbol upload in place of a server. It begins at once
+// and lingers when it is done, to be watched.
+func (v Variant) symbolCommand(mode string, a addresses, intakeURL, dir string) target.Command {
+	c := target.Command{Path: v.Path, Dir: dir, Args: []string{"symdb", "--linger", "--mode=" + mode, "--intake=" + intakeURL,
+		"--stats=" + strings.TrimSuffix(strings.TrimPrefix(a.stats, "http://"), "/stats"), "--stats-file=" + a.file}}
+	for _, o := range v.Options {
+		if isVariable(o.Key) {
+			c.Env = append(c.Env, o.Key+"="+o.Value)
 		}
 	}
 	return c

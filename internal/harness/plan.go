@@ -88,5 +88,5 @@ func (p Plan) Replicates() int {
 
 // recordOrder is the order as a record keeps it.
 func (p Pair) recordOrder(kind scenarios.Order, position, planned int) record.Order {
-	return record.Order{Kind: string(kind), Position: position, First: p.Roles[0], Planned: planned}
+	return record.Order{Kind: string(kind), Position: position, First: p.Roles[0], Roles: p.Roles, Planned: planned}
 }

@@ -16,7 +16,7 @@ func full() *Record {
 		Schema: Schema, Scenario: "burst_300k",
 		Variant:   Variant{Role: Candidate, Spec: "refserver:reader=decoupled,flush=async"},
 		Replicate: 3, Attempt: 1,
-		Order: Order{Kind: "blocks", Position: 7, First: Baseline, Planned: 10},
+		Order: Order{Kind: "blocks", Position: 7, First: Baseline, Roles: []string{Baseline, Candidate}, Planned: 10},
 		Seed:  18446744073709551615,
 
 		Started: time.Date(2026, 3, 1, 12, 30, 0, 250e6, time.UTC),

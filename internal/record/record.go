@@ -64,10 +64,11 @@ type Variant struct {
 // Order is the place of the replicate in the run, recorded so that a reader
 // can check the order's balance and look for drift.
 type Order struct {
-	Kind     string `json:"kind"`     // "blocks" or "woven"
-	Position int    `json:"position"` // of this replicate among all of the run, from 0
-	First    string `json:"first"`    // the role that ran first in this pair
-	Planned  int    `json:"planned"`  // pairs of this scenario in the run; fewer may have come about
+	Kind     string   `json:"kind"`     // "blocks" or "woven"
+	Position int      `json:"position"` // of this replicate among all of the run, from 0
+	First    string   `json:"first"`    // the role that ran first in this pair
+	Roles    []string `json:"roles"`    // planned for this pair, in the order of their turns
+	Planned  int      `json:"planned"`  // pairs of this scenario in the run; fewer may have come about
 }
 
 // Build identifies what was run.
