@@ -1,11 +1,8 @@
 package aggregate
 
 import (
-	"bytes"
 	"fmt"
-	"hash/maphash"
 	"maps"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -283,129 +280,6 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// BenchmarkAddDatagram takes 24 messages per datagram. Beside the table it runs
-// the least that any aggregation does on the same datagrams (find the
-// separators, hash, look up, add): machines differ, the ratio of the two less so.
-func BenchmarkAddDatagram(b *testing.B) {
-	for _, keys := range []int{1_000, 100_000, 1_000_000} {
-		datagrams, lines := benchDatagrams(keys)
-		table := NewTable(config())
-		table.Advance(second)
-		for name, add := range map[string]func(datagram []byte){
-			"table": func(d []byte) { table.AddDatagram(d, false) },
-			"plain": plainLoop(),
-		} {
-			for _, d := range datagrams {
-				add(d)
-			}
-			b.Run(fmt.Sprintf("%s/keys=%d", name, keys), func(b *testing.B) {
-				b.ReportAllocs()
-				n := 0
-				for b.Loop() {
-					add(datagrams[n%len(datagrams)])
-					n++
-				}
-				perDatagram := float64(lines) / float64(len(datagrams))
-				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/perDatagram, "ns/msg")
-			})
-		}
-	}
-}
-
-// plainLoop aggregates counters with a map and trusts hashes: no verification,
-// no kinds, no faults, no rates.
-func plainLoop() func(datagram []byte) {
-	seed := maphash.MakeSeed()
-	cells := map[uint64]*float64{}
-	return func(d []byte) {
-		for len(d) > 0 {
-			line := d
-			if i := bytes.IndexByte(d, '\n'); i >= 0 {
-				line, d = d[:i], d[i+1:]
-			} else {
-				d = nil
-			}
-			bar := bytes.IndexByte(line, '|')
-			colon := bytes.IndexByte(line[:bar], ':')
-			h := maphash.Bytes(seed, line[:colon]) ^ maphash.Bytes(seed, line[bar:])
-			c := cells[h]
-			if c == nil {
-				c = new(float64)
-				cells[h] = c
-			}
-			*c += float64(line[colon+1] - '0')
-		}
-	}
-}
-
-// benchDatagrams holds every contextKey once, in random order.
-func benchDatagrams(keys int) (datagrams [][]byte, lines int) {
-	order := rand.New(rand.NewPCG(1, 1)).Perm(keys)
-	for len(order) > 0 {
-		var d []byte
-		for len(order) > 0 && len(d) < 1360 {
-			d = fmt.Appendf(d, "requests.%06d:1|c|#env:prod,svc:web-%d,az:b,host:%05d\n", order[0], order[0]%9, order[0]%777)
-			order = order[1:]
-			lines++
-		}
-		datagrams = append(datagrams, d)
-	}
-	return datagrams, lines
-}
-
-func BenchmarkCut(b *testing.B) {
-	for _, copying := range []bool{false, true} {
-		b.Run(fmt.Sprintf("copy=%v", copying), func(b *testing.B) {
-			table := NewTable(config())
-			table.Advance(second)
-			for k := range 1_000_000 {
-				table.AddDatagram(fmt.Appendf(nil, "requests.%06d:1|c|#env:prod,svc:web,az:b", k), false)
-			}
-			b.ResetTimer()
-			for b.Loop() {
-				if copying {
-					table.CutCopy(false)
-				} else {
-					table.Cut(false)
-				}
-			}
-		})
-	}
-}
-
-func TestSketch(t *testing.T) {
-	// Keys of the agent's own sketch for the values 5, 6 and 7.
-	for v, want := range map[float64]int{5: 1442, 6: 1454, 7: 1464, -5: -1442, 0: 0, 1e-10: 0} {
-		if got := binOf(v); got != want {
-			t.Errorf("binOf(%v) = %d, want %d", v, got, want)
-		}
-	}
-	rng := rand.New(rand.NewPCG(3, 4))
-	for _, n := range []int{1, 2, 10, 1000} {
-		var s sketch
-		values := make([]float64, n)
-		for i := range values {
-			values[i] = math.Exp(rng.NormFloat64()*3) * float64(1-2*rng.IntN(2))
-			s.insert(values[i], 1)
-		}
-		slices.Sort(values)
-		for _, q := range []float64{0, .25, .5, .95, 1} {
-			want := values[int(q*float64(n-1))]
-			if got := s.quantile(q); math.Abs(got-want) > math.Abs(want)/128 {
-				t.Errorf("n=%d: quantile %v = %v, want %v within 1/128", n, q, got, want)
-			}
-		}
-		if s.min != values[0] || s.max != values[n-1] || s.count != float64(n) {
-			t.Errorf("n=%d: min %v max %v count %v, want exactly %v %v %d", n, s.min, s.max, s.count, values[0], values[n-1], n)
-		}
-		s.reset()
-		s.insert(1, 1)
-		if s.quantile(.5) != 1 || s.count != 1 {
-			t.Errorf("a sketch that was reset remembers: %+v", s)
-		}
-	}
-}
-
 func TestSketchesLeaveWithTheAgentsBins(t *testing.T) {
 	table := NewTable(config())
 	table.Advance(second)
@@ -505,65 +379,5 @@ func TestExpiry(t *testing.T) {
 	}
 	if n := len(rings); n > 11 {
 		t.Error("a steady set of contextKeys was learnt again")
-	}
-}
-
-// TestMergeIsOneTable: splitting a corpus over tables and merging their cuts
-// gives what one table would have given.
-func TestMergeIsOneTable(t *testing.T) {
-	tables := []*Table{NewTable(config()), NewTable(config()), NewTable(config())}
-	whole := NewTable(config())
-	rng := rand.New(rand.NewPCG(5, 6))
-	for s := range int64(3) {
-		for _, table := range append(tables, whole) {
-			table.Advance((s + 1) * second)
-		}
-		for range 3000 {
-			k := rng.IntN(200)
-			// A gauge comes through one table only, so that its last value is known.
-			line, table := fmt.Appendf(nil, "g.%d:%d|g|#b,a", k, rng.IntN(100)), tables[k%3]
-			if kind := rng.IntN(5); kind > 0 {
-				kind := []string{"c", "s", "ms", "d"}[kind-1]
-				line, table = fmt.Appendf(nil, "%s.%d:%d|%s|#b,a", kind, k, rng.IntN(100), kind), tables[rng.IntN(3)]
-			}
-			if rng.IntN(10) == 0 {
-				line = append(bytes.Replace(line, []byte("|s"), []byte("|c"), 1), "|T99"...)
-			}
-			table.AddDatagram(line, false)
-			whole.AddDatagram(line, false)
-		}
-	}
-	flat := func(cut *Cut) map[string]float64 {
-		out := map[string]float64{}
-		cut.Each(func(s *Series) error {
-			key := fmt.Sprintf("%s%s|%s|%d", s.Name, s.Suffix, s.Tags, s.Time)
-			if s.Time == 99 { // several points of one time stay apart
-				out[key+"n"]++
-				out[key+"sum"] += s.Value
-			} else {
-				out[key] = s.Value
-			}
-			out[key+"messages"] += float64(s.Messages)
-			return nil
-		})
-		cut.EachSketch(func(s *Sketch) error {
-			key := fmt.Sprintf("%s|%s|%d", s.Name, s.Tags, s.Time)
-			out[fmt.Sprint(key, s.Keys, s.Counts)] = s.Sum
-			out[key+"messages"] += float64(s.Messages)
-			return nil
-		})
-		return out
-	}
-	got, want := flat(Merge(tables[0].Cut(true), tables[1].Cut(true), tables[2].Cut(true))), flat(whole.Cut(true))
-	for key := range want {
-		if got[key] != want[key] {
-			t.Errorf("%s is %v, want %v", key, got[key], want[key])
-		}
-	}
-	if len(got) != len(want) {
-		t.Errorf("%d series, want %d", len(got), len(want))
-	}
-	if cut := whole.Cut(true); Merge(cut) != cut {
-		t.Error("a single cut is copied")
 	}
 }
