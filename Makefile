@@ -22,7 +22,7 @@ RACE := ./server/... ./loadgen ./internal/intake ./internal/target ./internal/pr
 # The race detector needs a C compiler; everything else does not.
 CC_FOUND := $(shell command -v $$(go env CC) 2>/dev/null)
 
-.PHONY: help build test test-race test-browser lint fuzz bench micro clean
+.PHONY: help build test test-browser lint fuzz bench bench-server bench-symdb micro clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -55,6 +55,16 @@ fuzz: ## fuzz every parser and encoder, FUZZTIME each
 bench: build ## compare baseline and candidate and render the report; exits with the decision
 	bin/floodgate bench $(SCENARIOS) $(if $(BASELINE),--baseline '$(BASELINE)') $(if $(CANDIDATE),--candidate '$(CANDIDATE)') \
 		--replicates $(REPLICATES) --out '$(OUT)' $(BENCHFLAGS)
+
+# A gate that breaks is a result here, not an error: the figures are the point.
+bench-server: build ## print the reference server's own figures: cost per message, flush stalls, memory
+	-bin/floodgate run packed_3m burst_300k packed_3m_contexts --replicates 3 --out out/server/async
+	-for flush in async-copy sync; do \
+		bin/floodgate run packed_3m_contexts --replicates 3 --candidate refserver:reader=decoupled,flush=$$flush --out out/server/$$flush; \
+	done
+
+bench-symdb: build ## compare the memory of a buffered and a streaming symbol upload
+	bin/floodgate bench symdb_upload --baseline refserver:symdb=buffered --candidate refserver:symdb=streaming --out out/symdb
 
 micro: ## run the micro benchmarks of the hot paths
 	go test -run NONE -bench . -benchmem ./internal/dogstatsd ./server/... ./loadgen

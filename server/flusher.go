@@ -47,7 +47,7 @@ func (f *flusher) run(upload context.Context) {
 	var next *delivery
 	for {
 		first := next
-		if next = nil; first == nil {
+		if first == nil {
 			var open bool
 			if first, open = <-f.in; !open {
 				return

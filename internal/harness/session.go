@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -117,7 +118,10 @@ func (s *session) start(ctx context.Context) error {
 		return err
 	})
 	if err != nil && ctx.Err() == nil {
-		return &invalid{reason: err.Error(), final: true}
+		// Nothing keeps the free port that was found; that somebody else took it
+		// says nothing about the target.
+		taken := strings.Contains(s.process.LastWords(), "address already in use")
+		return &invalid{reason: err.Error(), final: !taken}
 	}
 	return err
 }

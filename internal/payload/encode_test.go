@@ -107,7 +107,7 @@ type jsonSeries struct {
 
 func FuzzAppendSeries(f *testing.F) {
 	f.Add("hits", uint8(1), int64(10), int64(1700000000), 12.5, "env:a,b", "web-1")
-	f.Add("a\"\\\n\x00é€😀\xff", uint8(3), int64(-1), int64(-1), -0.0, ",,", "<&>\u2028")
+	f.Add("a\"\\\n\x00é€😀\xff", uint8(3), int64(-1), int64(-1), math.Copysign(0, -1), ",,", "<&>\u2028")
 	f.Add("", uint8(0), int64(0), int64(math.MinInt64), math.MaxFloat64, "", "")
 	f.Fuzz(func(t *testing.T, metric string, number uint8, interval, timestamp int64, value float64, tagList, host string) {
 		typ := Type(number % 4)

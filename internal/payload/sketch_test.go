@@ -101,7 +101,7 @@ func TestDecodeSketchesTakesNumbersOneByOne(t *testing.T) {
 
 func FuzzSketchRoundTrip(f *testing.F) {
 	f.Add("m", "h", "a,b", int64(1), int64(2), 1.0, -2.0, []byte("\x01\x02\x03\x04\x05\x06\x07\x08"))
-	f.Add("\xff", "", "", int64(-1), int64(math.MaxInt64), math.MaxFloat64, -0.0, []byte{})
+	f.Add("\xff", "", "", int64(-1), int64(math.MaxInt64), math.MaxFloat64, math.Copysign(0, -1), []byte{})
 	f.Fuzz(func(t *testing.T, metric, host, tagList string, timestamp, count int64, low, high float64, bins []byte) {
 		p := SketchPoint{Timestamp: timestamp, Count: count & math.MaxInt64, Min: low, Max: high, Avg: low, Sum: high}
 		for i := 0; i+8 <= len(bins); i += 8 {

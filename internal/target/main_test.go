@@ -117,7 +117,10 @@ func obey(order string, conn net.Conn) {
 		for range 20_000_000 {
 			x = x*6364136223846793005 + 1442695040888963407
 		}
-		os.Exit(int(x >> 63 & 0))
+		if x == 0 { // never; but the loop has a result
+			os.Exit(1)
+		}
+		os.Exit(0)
 	case "talk":
 		for i := range 10_000 {
 			fmt.Println("line", i)
