@@ -24,10 +24,7 @@ type lane struct {
 	flusher *flusher
 	stats   laneStats
 	// underWay holds a token for each cut that the flusher has.
-	underWay chan struct{}
-	// upload outlives the context that stops the lane: what was accepted is
-	// still sent, within the grace.
-	upload    context.Context
+	underWay  chan struct{}
 	nextFlush time.Time
 	lastRead  time.Time // of the reader
 }
@@ -72,9 +69,8 @@ func (l *lane) close() error {
 }
 
 // run serves until ctx ends, then stops in order: the reader first, then what
-// the kernel still holds, the queue, the last cut. upload bounds the drain.
-func (l *lane) run(ctx, upload context.Context) error {
-	l.upload = upload
+// the kernel still holds, the queue, the last cut.
+func (l *lane) run(ctx context.Context) error {
 	l.nextFlush = l.flushAfter(time.Now())
 	var err error
 	switch {
@@ -96,6 +92,11 @@ func (l *lane) run(ctx, upload context.Context) error {
 	return errors.Join(err, l.close())
 }
 
+// drainFor bounds the reading of what the kernel holds when the server is told to
+// stop. Its buffer is empty within milliseconds, but senders who go on would
+// keep a reader busy until no time is left to upload what it read.
+const drainFor = 500 * time.Millisecond
+
 // readCoupled reads and aggregates in turn.
 func (l *lane) readCoupled(ctx context.Context) error {
 	slots := newSlots(readBatch, l.config.BufferSize)
@@ -112,7 +113,7 @@ func (l *lane) readCoupled(ctx context.Context) error {
 		}
 		l.moderate(n, now)
 	}
-	for l.upload.Err() == nil {
+	for end := time.Now().Add(drainFor); time.Now().Before(end); {
 		n, err := l.socket.drain(slots)
 		if n == 0 || err != nil {
 			return l.readError(err)
@@ -158,7 +159,7 @@ func (l *lane) readDecoupled(ctx context.Context) error {
 	// Nobody is pressed for time now, so the reader waits for room.
 	again := time.NewTicker(time.Millisecond)
 	defer again.Stop()
-	for l.upload.Err() == nil {
+	for end := time.Now().Add(drainFor); time.Now().Before(end); {
 		slots := l.queue.free(readBatch)
 		if len(slots) == 0 {
 			<-again.C
@@ -270,9 +271,12 @@ func (l *lane) flush(now time.Time, final bool) {
 // Waking up for every few datagrams costs far more than reading them: parking
 // a goroutine and waking it takes some 20 µs of CPU, a datagram in a batch well
 // below 1. So a reader that got a short batch while traffic is steady lets the
-// socket's buffer fill for pause, as network cards do with interrupts. A lone datagram is not delayed, and at rates where a pause could overflow a
-// buffer batches are not short. Unix sockets are left alone: they hold about
-// ten datagrams, whatever their size, and a full one blocks its sender.
+// socket's buffer fill for pause, as network cards do with interrupts; and a
+// processor that finds its queue empty does likewise before it sleeps for good.
+// A lone datagram is not delayed, and at steady rates where a pause could
+// overflow a buffer batches are not short. Unix sockets are left alone: they
+// hold about ten datagrams, whatever their size, and a full one blocks its
+// sender.
 const (
 	shortBatch = readBatch / 2
 	pause      = 500 * time.Microsecond

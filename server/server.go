@@ -72,7 +72,7 @@ func (s *Server) Run(ctx context.Context) error {
 	failures := make([]error, len(s.lanes))
 	for i, l := range s.lanes {
 		wg.Go(func() {
-			if failures[i] = l.run(serve, upload); failures[i] != nil {
+			if failures[i] = l.run(serve); failures[i] != nil {
 				stop() // one lane less is not what was asked for
 			}
 		})

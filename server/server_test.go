@@ -248,6 +248,39 @@ func TestStopDrains(t *testing.T) {
 	}
 }
 
+// TestStopUnderTraffic: senders who go on do not keep the server from stopping,
+// nor from uploading what it took.
+func TestStopUnderTraffic(t *testing.T) {
+	for _, listen := range []string{"udp://127.0.0.1:0", "unixstream://" + filepath.Join(t.TempDir(), "s")} {
+		t.Run(strings.SplitN(listen, ":", 2)[0], func(t *testing.T) {
+			in := newIntake(t)
+			c := testConfig(t, in)
+			c.Listen = []string{listen}
+			s, stop := start(t, c)
+			conn := dial(t, s)
+			var sender sync.WaitGroup
+			sending, end := context.WithCancel(t.Context())
+			sender.Go(func() {
+				for sending.Err() == nil {
+					conn.SetWriteDeadline(time.Now().Add(time.Second))
+					if _, err := conn.Write(frame("a:1|c\n")); err != nil {
+						return // the server is gone
+					}
+				}
+			})
+			eventually(t, "traffic", func() bool { return s.Statistics().Datagrams > 100 })
+			stop() // while it goes on
+			end()
+			sender.Wait()
+			st := s.Statistics()
+			balance(t, st)
+			if st.UploadFailed != 0 || st.Uploaded == 0 {
+				t.Errorf("uploaded %d, failed %d: the stop left no time", st.Uploaded, st.UploadFailed)
+			}
+		})
+	}
+}
+
 // TestFullQueueCounts: a processor that stands still (its upload blocks, the
 // flush being sync) makes the queue overflow, and every message is accounted
 // for.

@@ -93,6 +93,7 @@ func (s *stream) serve(ctx context.Context, conn *net.UnixConn, stats *laneStats
 	defer release()
 	r := bufio.NewReaderSize(conn, 64<<10)
 	var header [4]byte
+	var end time.Time // set once after the stop, or a client who goes on would never be left
 	for {
 		if _, err := io.ReadFull(r, header[:]); err != nil {
 			return
@@ -112,8 +113,12 @@ func (s *stream) serve(ctx context.Context, conn *net.UnixConn, stats *laneStats
 			s.free <- to
 			return
 		}
-		if conn.SetReadDeadline(time.Time{}); ctx.Err() != nil {
-			conn.SetReadDeadline(time.Now().Add(leftover)) // the stop may have come in between
+		if ctx.Err() != nil && end.IsZero() {
+			end = time.Now().Add(leftover)
+		}
+		conn.SetReadDeadline(end)
+		if ctx.Err() != nil && end.IsZero() {
+			conn.SetReadDeadline(time.Now().Add(leftover)) // the stop came in between
 		}
 		to.n = int(length)
 		s.filled <- to

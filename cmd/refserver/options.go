@@ -59,7 +59,7 @@ func parseOptions(args []string, env func(string) (string, bool), stdout io.Writ
 	flags.IntVar(&c.BufferSize, "buffer-size", c.BufferSize, "longest datagram in bytes")
 	flags.IntVar(&c.ReceiveBuffer, "receive-buffer", c.ReceiveBuffer, "the kernel's buffer per socket in bytes; 0 leaves the system's default")
 	flags.IntVar(&c.Aggregate.MaxKeys, "max-context-keys", c.Aggregate.MaxKeys, "contextKeys held; messages of further ones are rejected")
-	flags.DurationVar(&c.Aggregate.Expiry, "expiry", c.Aggregate.Expiry, "how long contextKeys without messages are remembered")
+	flags.DurationVar(&c.Aggregate.Expiry, "expiry", c.Aggregate.Expiry, "how often contextKeys that are not in use are forgotten")
 	flags.IntVar(&c.Aggregate.MaxSetMembers, "max-set-members", c.Aggregate.MaxSetMembers, "set members held per bucket")
 	flags.Float64SliceVar(&c.Aggregate.Percentiles, "percentiles", c.Aggregate.Percentiles, "of timers and histograms, such as 0.95,0.99")
 	flags.StringVar(&c.Forward.Encoding, "encoding", c.Forward.Encoding, "compression of uploads: identity, gzip, deflate or zstd")

@@ -26,8 +26,9 @@ type Config struct {
 	// Percentiles of timers and histograms that are sent beside count, min, max,
 	// avg and median, each above 0 and below 1.
 	Percentiles []float64
-	// Expiry is how long a contextKey without messages may be remembered. They
-	// are forgotten together, once at least half of them are that old.
+	// Expiry is how often contextKeys are looked over: when none of the buckets
+	// since then used half of those that are held, all are forgotten, and those
+	// still in use are learnt again.
 	Expiry time.Duration
 	// MaxPoints is the number of timestamped values held per bucket, MaxEvents
 	// that of events and service checks held per cut; further ones are rejected
@@ -175,10 +176,10 @@ func (t *Table) closeOpen() {
 
 // expire forgets contextKeys, between two buckets. It does not look for those
 // that are old; it starts a new keyring, into which those in use come back with
-// their next message, when at least half of the old one was not used within the
-// expiry. So ingest never stops to sweep, a steady set of contextKeys is never
-// learnt again, and at most twice as many are held as are in use. Buckets that
-// were closed keep the keyring that they refer to.
+// their next message, when none of the buckets of an expiry used half of what the
+// old one holds. So ingest never stops to sweep, and contextKeys that come in
+// every bucket are never learnt again; those that come less often may be, once
+// per expiry. Buckets that were closed keep the keyring that they refer to.
 func (t *Table) expire() {
 	if t.born == 0 {
 		t.born = t.now

@@ -131,12 +131,16 @@ func (e *endpoint) givenUp(d *dispatch, cause error) error {
 	return fmt.Errorf("%w: batch %d of %d messages: %w", ErrUpload, d.Number, d.Messages, cause)
 }
 
-// attempt posts the batch once. again says whether another attempt may help.
+// attempt posts the batch once. again says whether another attempt may help. When
+// it returns nobody reads the batch any more, so that the encoder can use its
+// memory for the next.
 func (e *endpoint) attempt(ctx context.Context, d *dispatch) (err error, again bool) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url+d.to.path, bytes.NewReader(d.Body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url+d.to.path, nil)
 	if err != nil {
 		return err, false
 	}
+	defer WatchBody(req, func() io.Reader { return bytes.NewReader(d.Body) })()
+	req.ContentLength = int64(len(d.Body))
 	req.Header.Set("Content-Type", d.to.media)
 	req.Header.Set("Idempotency-Key", d.key)
 	if d.Encoding != payload.Identity {

@@ -22,6 +22,7 @@ import (
 type fakeIntake func(r *http.Request, body []byte) (status int)
 
 func (f fakeIntake) RoundTrip(r *http.Request) (*http.Response, error) {
+	defer r.Body.Close() // as every transport must
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
@@ -264,6 +265,7 @@ func repeat(n int, do func() error) error {
 type discard struct{}
 
 func (discard) RoundTrip(r *http.Request) (*http.Response, error) {
+	defer r.Body.Close()
 	_, _ = io.Copy(io.Discard, r.Body)
 	return &http.Response{StatusCode: 202, Body: http.NoBody, Request: r}, nil
 }

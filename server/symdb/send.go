@@ -12,7 +12,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
-	"sync"
 	"time"
 
 	"floodgate/server/forward"
@@ -92,26 +91,9 @@ func (c *Client) newForm(b forward.Batch) (form, error) {
 
 func (f *form) length() int64 { return int64(len(f.head) + len(f.file) + len(f.tail)) }
 
-// reader reads the form and tells when it is read no longer.
-func (f *form) reader() *formReader {
-	return &formReader{
-		Reader: io.MultiReader(bytes.NewReader(f.head), bytes.NewReader(f.file), bytes.NewReader(f.tail)),
-		closed: make(chan struct{}),
-	}
-}
-
-// formReader is the body of one request. A transport may go on reading it after
-// it has returned, until it closes it.
-type formReader struct {
-	io.Reader
-	once   sync.Once
-	closed chan struct{}
-}
-
-// Close tells that nobody reads any more.
-func (r *formReader) Close() error {
-	r.once.Do(func() { close(r.closed) })
-	return nil
+// open reads the form from its beginning.
+func (f *form) open() io.Reader {
+	return io.MultiReader(bytes.NewReader(f.head), bytes.NewReader(f.file), bytes.NewReader(f.tail))
 }
 
 // send uploads one batch until it is acknowledged, refused for good, or given
@@ -153,11 +135,11 @@ func (c *Client) send(ctx context.Context, b forward.Batch) error {
 // attempt posts the form once. When it returns nobody reads the batch any more,
 // so that its memory can hold the next.
 func (c *Client) attempt(ctx context.Context, f *form, key string) error {
-	body := f.reader()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.target, body)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.target, nil)
 	if err != nil {
 		return err
 	}
+	defer forward.WatchBody(req, f.open)()
 	req.ContentLength = f.length()
 	req.Header.Set("Content-Type", f.contentType)
 	req.Header.Set("Idempotency-Key", key)
@@ -173,6 +155,5 @@ func (c *Client) attempt(ctx context.Context, f *form, key string) error {
 			err = &StatusError{resp.StatusCode}
 		}
 	}
-	<-body.closed
 	return err
 }
