@@ -165,8 +165,12 @@ func ParseValue(b []byte) (float64, bool) {
 	return parseFloat(b)
 }
 
-// ParseDigits reads what most messages carry: 1 to 15 digits and nothing else,
-// which a float64 holds exactly. Anything else is not ok, and for ParseValue.
+// ExactDigits is how many digits a whole number may have that every float64
+// holds exactly.
+const ExactDigits = 15
+
+// ParseDigits reads what most messages carry: 1 to ExactDigits digits and
+// nothing else. Anything else is not ok, and for ParseValue.
 func ParseDigits(b []byte) (float64, bool) {
 	var x uint64
 	for _, c := range b {
@@ -176,7 +180,7 @@ func ParseDigits(b []byte) (float64, bool) {
 		}
 		x = x*10 + d
 	}
-	return float64(x), len(b) > 0 && len(b) <= 15
+	return float64(x), len(b) > 0 && len(b) <= ExactDigits
 }
 
 func parseFloat(b []byte) (float64, bool) {

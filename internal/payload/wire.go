@@ -52,11 +52,11 @@ func appendDouble(dst []byte, field byte, value float64) []byte {
 // appendText appends a string, also an empty one. Each byte that is no valid
 // UTF-8 becomes U+FFFD, as in JSON: receivers refuse a body for one bad byte.
 func appendText[S []byte | string](dst []byte, field byte, s S) []byte {
-	ascii := 0
-	for ascii < len(s) && s[ascii] < utf8.RuneSelf {
-		ascii++
-	}
+	ascii := asciiLen(s)
 	if ascii == len(s) {
+		if len(s) < 1<<7 {
+			return append(append(dst, field<<3|wireBytes, byte(len(s))), s...)
+		}
 		dst = binary.AppendUvarint(appendKey(dst, field, wireBytes), uint64(len(s)))
 		return append(dst, s...)
 	}
@@ -71,6 +71,23 @@ func appendText[S []byte | string](dst []byte, field byte, s S) []byte {
 	return endMessage(dst, at)
 }
 
+// asciiLen is the length of the longest beginning of s that is ASCII, looked at
+// eight bytes at a time: nearly all names and tags are ASCII to their end, and a
+// flush looks at every one of them.
+func asciiLen[S []byte | string](s S) int {
+	n := 0
+	for ; len(s)-n >= 8; n += 8 {
+		w := s[n : n+8]
+		if (w[0]|w[1]|w[2]|w[3]|w[4]|w[5]|w[6]|w[7])&utf8.RuneSelf != 0 {
+			break
+		}
+	}
+	for n < len(s) && s[n] < utf8.RuneSelf {
+		n++
+	}
+	return n
+}
+
 // beginMessage appends the head of a field whose length is not known yet. What
 // is appended next belongs to it, until endMessage is called with at.
 func beginMessage(dst []byte, field byte) (extended []byte, at int) {
@@ -82,8 +99,12 @@ func beginMessage(dst []byte, field byte) (extended []byte, at int) {
 // more the content moves up: it is short, and its length in advance would cost
 // a second walk.
 func endMessage(dst []byte, at int) []byte {
-	var length [binary.MaxVarintLen64]byte
 	n := len(dst) - at
+	if n < 1<<7 {
+		dst[at-1] = byte(n)
+		return dst
+	}
+	var length [binary.MaxVarintLen64]byte
 	size := binary.PutUvarint(length[:], uint64(n))
 	dst = append(dst, length[:size-1]...) // room
 	copy(dst[at-1+size:], dst[at:at+n])

@@ -83,26 +83,33 @@ func (r *keyring) hash(name, rest []byte) uint64 {
 
 // alias returns the alias of a line that was seen before, or nil.
 func (r *keyring) alias(hash uint64, name, rest []byte) *alias {
-	slots := r.byAlias.segment(hash).slots
-	mask := uint32(len(slots) - 1)
-	for i := uint32(hash); len(slots) > 0; i++ {
-		slot := slots[i&mask]
-		if slot == 0 {
-			return nil
+	id, found := r.byAlias.find(hash, func(id uint32) bool { return r.is(r.aliasAt(id), hash, name, rest) })
+	if !found {
+		return nil
+	}
+	return r.aliasAt(id)
+}
+
+// candidate returns the alias that most likely has this hash, or nil. slot is
+// what byAlias.first returned for it.
+func (r *keyring) candidate(hash, slot uint64) *alias {
+	for i := uint32(hash) + 1; slot != 0; i++ {
+		if uint32(slot>>32) == uint32(hash) {
+			return r.aliasAt(uint32(slot) - 1)
 		}
-		if uint32(slot>>32) != uint32(hash>>24) {
-			continue
-		}
-		a := r.aliasAt(uint32(slot) - 1)
-		if a.hash != hash || int(a.nameLen) != len(name) || int(a.restLen) != len(rest) {
-			continue
-		}
-		raw := r.bytesAt(a.raw, len(name)+len(rest))
-		if string(raw[:len(name)]) == string(name) && string(raw[len(name):]) == string(rest) {
-			return a
-		}
+		slots := r.byAlias.segment(hash).slots
+		slot = slots[i&uint32(len(slots)-1)]
 	}
 	return nil
+}
+
+// is reports whether an alias is that of a line.
+func (r *keyring) is(a *alias, hash uint64, name, rest []byte) bool {
+	if a.hash != hash || int(a.nameLen) != len(name) || int(a.restLen) != len(rest) {
+		return false
+	}
+	raw := r.bytesAt(a.raw, len(name)+len(rest))
+	return equal(raw[:len(name)], name) && equal(raw[len(name):], rest)
 }
 
 // learn parses a line that was not seen before and remembers it. It returns
@@ -127,7 +134,7 @@ func (r *keyring) learn(hash uint64, name, rest []byte, m dogstatsd.Rest) (a ali
 	}
 	*r.aliasAt(r.naliases) = a
 	r.naliases++
-	r.byAlias.insert(hash, r.naliases-1, func(id uint32) uint64 { return r.aliasAt(id).hash })
+	r.byAlias.insert(hash, r.naliases-1)
 	return a, true
 }
 
@@ -159,23 +166,31 @@ func (r *keyring) keyOfCanonical(name []byte, kind dogstatsd.Kind, canonical []b
 	}
 	*r.keyAt(r.nkeys) = k
 	r.nkeys++
-	r.byKey.insert(hash, r.nkeys-1, func(id uint32) uint64 { return r.keyAt(id).hash })
+	r.byKey.insert(hash, r.nkeys-1)
 	return r.nkeys - 1, true
 }
 
 // canonicalTags sorts the tags and drops repeated ones. The result is valid
-// until the next call.
+// until the next call, and as long as tags are.
 func (r *keyring) canonicalTags(tags []byte) []byte {
 	if len(tags) == 0 {
 		return nil
 	}
 	r.tags = r.tags[:0]
-	for rest := tags; ; {
-		tag, after, more := bytes.Cut(rest, comma)
-		r.tags = append(r.tags, tag)
-		if rest = after; !more {
-			break
+	ascending := true
+	for rest, more := tags, true; more; {
+		tag := rest
+		i := bytes.IndexByte(rest, ',')
+		if more = i >= 0; more {
+			tag, rest = rest[:i], rest[i+1:]
 		}
+		if n := len(r.tags); n > 0 && bytes.Compare(r.tags[n-1], tag) >= 0 {
+			ascending = false
+		}
+		r.tags = append(r.tags, tag)
+	}
+	if ascending { // as clients that sort them send them
+		return tags
 	}
 	slices.SortFunc(r.tags, bytes.Compare)
 	r.tags = slices.CompactFunc(r.tags, bytes.Equal)
@@ -188,8 +203,6 @@ func (r *keyring) canonicalTags(tags []byte) []byte {
 	}
 	return r.joined
 }
-
-var comma = []byte{','}
 
 // view is what a flush needs of a keyring: the keys as they were.
 type view struct {

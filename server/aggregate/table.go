@@ -7,6 +7,7 @@
 package aggregate
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -108,15 +109,25 @@ type Table struct {
 	batch   [batchLen]line
 }
 
-// line is a message on its way through AddDatagram.
+// line is a message on its way through AddDatagram: name, ':', values, rest.
 type line struct {
-	name, values, rest []byte
-	hash               uint64
-	alias              *alias
+	text       []byte
+	colon, bar int // where the ':' stands and where the rest begins; bar 0: not known
+	hash       uint64
+	slot       uint64 // the first that was looked at
+	alias      *alias // nil when it must be looked for in the slow way
+	value      float64
+	whole      bool // the values are one whole number, and this is value
 }
 
-// batchLen lines are taken through each stage together, so that the cache
-// misses of one line's look-up overlap with those of the next.
+func (l *line) name() []byte   { return l.text[:l.colon] }
+func (l *line) values() []byte { return l.text[l.colon+1 : l.bar] }
+func (l *line) rest() []byte   { return l.text[l.bar:] }
+
+// batchLen lines are taken through each stage together. A stage is a short loop
+// that waits for memory at most once per line, so that the processor has the
+// cache misses of many lines under way at the same time; one line after the
+// other would wait for each of its four (slot, alias, text, cell) in turn.
 const batchLen = 64
 
 // NewTable returns an empty table. The configuration must be valid.
@@ -201,9 +212,9 @@ func (t *Table) AddDatagram(datagram []byte, truncated bool) {
 	for len(datagram) > 0 {
 		n := 0
 		for n < batchLen && len(datagram) > 0 {
-			var text []byte
-			text, datagram = dogstatsd.CutLine(datagram)
-			if len(text) == 0 {
+			l := &t.batch[n]
+			l.text, datagram = dogstatsd.CutLine(datagram)
+			if len(l.text) == 0 {
 				continue
 			}
 			t.Counts.Received++
@@ -211,51 +222,99 @@ func (t *Table) AddDatagram(datagram []byte, truncated bool) {
 				t.Counts.Truncated++
 				break
 			}
-			l := &t.batch[n]
-			var fault dogstatsd.Fault
-			if l.name, l.values, l.rest, fault = dogstatsd.Split(text); fault != dogstatsd.NoFault {
-				if !t.addSpecial(text) { // a service check has no ':' where a message has one
-					t.Counts.Faults[fault]++
-				}
-				continue
-			}
-			if text[0] == '_' && t.addSpecial(text) {
-				continue
-			}
-			l.hash = t.ring.hash(l.name, l.rest)
 			n++
 		}
-		batch := t.batch[:n]
-		for i := range batch {
-			l := &batch[i]
-			l.alias = t.ring.alias(l.hash, l.name, l.rest)
+		t.addBatch(t.batch[:n])
+	}
+}
+
+// addBatch aggregates lines of which only the text is set.
+func (t *Table) addBatch(batch []line) {
+	for i := range batch {
+		if l := &batch[i]; l.split() {
+			l.hash = t.ring.hash(l.name(), l.rest())
 		}
-		for i := range batch {
-			t.add(&batch[i])
+	}
+	for i := range batch {
+		batch[i].slot = t.ring.byAlias.first(batch[i].hash)
+	}
+	for i := range batch {
+		batch[i].alias = t.ring.candidate(batch[i].hash, batch[i].slot)
+	}
+	for i := range batch {
+		l := &batch[i]
+		if l.bar == 0 || l.alias != nil && !t.ring.is(l.alias, l.hash, l.name(), l.rest()) {
+			l.alias = nil
+		}
+	}
+	for i := range batch {
+		l := &batch[i]
+		switch {
+		case l.alias == nil:
+			t.addSlowly(l)
+		case l.whole && l.alias.kind != dogstatsd.Set: // as most messages are
+			t.Counts.Aggregated++
+			t.addValue(t.open.use(l.alias.key), l.alias, l.value)
+		default:
+			t.apply(l.alias, l.values())
 		}
 	}
 }
 
-// add applies one message whose alias was looked up.
-func (t *Table) add(l *line) {
-	if l.alias == nil {
-		t.addUnseen(l)
+// split finds the parts of a line that looks like a message, and reads its value
+// on the way when that is one whole number. It says no more than where the parts
+// would be: only if they were seen before they are a message for sure, and a line
+// that was not takes the slow way.
+func (l *line) split() bool {
+	text := l.text
+	l.bar, l.whole = 0, false
+	colon := bytes.IndexByte(text, ':')
+	if colon < 0 {
+		return false
+	}
+	l.colon = colon
+	var x uint64
+	i := colon + 1
+	for i < len(text) && text[i]-'0' <= 9 {
+		x = x*10 + uint64(text[i]-'0')
+		i++
+	}
+	if i < len(text) && text[i] == '|' {
+		l.bar, l.value = i, float64(x)
+		l.whole = i > colon+1 && i <= colon+1+dogstatsd.ExactDigits
+		return true
+	}
+	bar := bytes.IndexByte(text[i:], '|')
+	if bar < 0 {
+		return false
+	}
+	l.bar = i + bar
+	return true
+}
+
+// addSlowly applies a line that is written in a way not seen before, or is no
+// message at all.
+func (t *Table) addSlowly(l *line) {
+	name, values, rest, fault := dogstatsd.Split(l.text)
+	if fault != dogstatsd.NoFault {
+		if !t.addSpecial(l.text) { // a service check has no ':' where a message has one
+			t.Counts.Faults[fault]++
+		}
 		return
 	}
-	t.apply(l.alias, l.values)
-}
-
-// addUnseen applies a message that was not written in this way before.
-func (t *Table) addUnseen(l *line) {
+	if l.text[0] == '_' && t.addSpecial(l.text) {
+		return
+	}
+	hash := t.ring.hash(name, rest)
 	// An earlier line of the same batch may have taught it.
-	if a := t.ring.alias(l.hash, l.name, l.rest); a != nil {
-		t.apply(a, l.values)
+	if a := t.ring.alias(hash, name, rest); a != nil {
+		t.apply(a, values)
 		return
 	}
-	m, fault := dogstatsd.ParseRest(l.rest)
+	m, fault := dogstatsd.ParseRest(rest)
 	if fault == dogstatsd.NoFault && m.Kind != dogstatsd.Set {
 		// A bad line must not take a place among the contextKeys.
-		fault = checkValues(l.values)
+		fault = checkValues(values)
 	}
 	if fault == dogstatsd.NoFault && m.Timestamp != 0 && m.Kind != dogstatsd.Counter && m.Kind != dogstatsd.Gauge {
 		fault = dogstatsd.BadTimestampKind
@@ -264,16 +323,16 @@ func (t *Table) addUnseen(l *line) {
 		t.Counts.Faults[fault]++
 		return
 	}
-	a, ok := t.ring.learn(l.hash, l.name, l.rest, m)
+	a, ok := t.ring.learn(hash, name, rest, m)
 	if !ok {
 		t.Counts.Rejected++
 		return
 	}
 	if m.Timestamp != 0 {
-		t.addPoints(&a, l.values, m.Timestamp)
+		t.addPoints(&a, values, m.Timestamp)
 		return
 	}
-	t.apply(&a, l.values)
+	t.apply(&a, values)
 }
 
 // addPoints keeps the values of a timestamped message as they are: who gives a

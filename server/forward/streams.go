@@ -127,10 +127,16 @@ func (f *Forwarder) appendSeries(dst []byte, s *aggregate.Series, appendTo appen
 // splitTags returns the tags one by one, until it is called again.
 func (f *Forwarder) splitTags(tags []byte) [][]byte {
 	f.tags = f.tags[:0]
-	for rest := tags; len(rest) > 0; {
-		var tag []byte
-		tag, rest, _ = bytes.Cut(rest, []byte{','})
-		f.tags = append(f.tags, tag)
+	for {
+		i := bytes.IndexByte(tags, ',')
+		if i < 0 {
+			break
+		}
+		f.tags = append(f.tags, tags[:i])
+		tags = tags[i+1:]
+	}
+	if len(tags) > 0 {
+		f.tags = append(f.tags, tags)
 	}
 	return f.tags
 }
