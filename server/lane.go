@@ -153,7 +153,7 @@ func (l *lane) readDecoupled(ctx context.Context) error {
 			l.stats.queueFull(slots[:n])
 			continue
 		}
-		l.queue.publish(n)
+		l.queue.publish(slots, n)
 		l.moderate(n, time.Now())
 	}
 	// Nobody is pressed for time now, so the reader waits for room.
@@ -170,7 +170,7 @@ func (l *lane) readDecoupled(ctx context.Context) error {
 			return l.readError(err)
 		}
 		l.stats.read(slots[:n])
-		l.queue.publish(n)
+		l.queue.publish(slots, n)
 	}
 	return nil
 }
@@ -195,8 +195,8 @@ func (l *lane) process() {
 			}
 			continue
 		}
-		if now := time.Now(); now.Sub(worked) < 3*pause && now.Before(l.nextFlush) {
-			nap(pause)
+		if now := time.Now(); now.Sub(worked) < 3*doze && now.Before(l.nextFlush) {
+			l.queue.doze(min(doze, l.nextFlush.Sub(now)))
 			continue
 		}
 		if !l.queue.idle() {
@@ -270,23 +270,25 @@ func (l *lane) flush(now time.Time, final bool) {
 
 // Waking up for every few datagrams costs far more than reading them: parking
 // a goroutine and waking it takes some 20 µs of CPU, a datagram in a batch well
-// below 1. So a reader that got a short batch while traffic is steady lets the
-// socket's buffer fill for pause, as network cards do with interrupts; and a
-// processor that finds its queue empty does likewise before it sleeps for good.
-// A lone datagram is not delayed, and at steady rates where a pause could
-// overflow a buffer batches are not short. Unix sockets are left alone: they
-// hold about ten datagrams, whatever their size, and a full one blocks its
-// sender.
+// below 1. So a reader that got less than a batch while traffic is steady lets
+// the socket's buffer fill for pause, as network cards do with interrupts. A lone
+// datagram is not delayed, and where a pause could overflow a buffer batches are
+// full. Unix sockets are left alone: they hold about ten datagrams, whatever
+// their size, and a full one blocks its sender.
+//
+// A processor that finds its queue empty lets it fill likewise before it sleeps
+// for good, and for longer: the queue holds more than the socket, and the
+// reader wakes it when a quarter is full.
 const (
-	shortBatch = readBatch / 2
-	pause      = 500 * time.Microsecond
+	pause = time.Millisecond
+	doze  = 4 * time.Millisecond
 )
 
 // moderate is called by the reader after each batch.
 func (l *lane) moderate(n int, now time.Time) {
 	steady := now.Sub(l.lastRead) < 3*pause
 	l.lastRead = now
-	if n > 0 && n < shortBatch && steady && l.socket.path == "" {
+	if n > 0 && n < readBatch && steady && l.socket.path == "" {
 		nap(pause)
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	"floodgate/internal/payload"
+	"floodgate/server/forward"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -81,6 +82,7 @@ func (in *intake) total() map[string]float64 {
 // testConfig listens on a unix socket, where a blocking sender loses nothing.
 func testConfig(t *testing.T, in *intake) Config {
 	c := Default()
+	c.Forward.Format = forward.JSON
 	c.Listen = []string{"unixgram://" + filepath.Join(t.TempDir(), "s")}
 	c.Forward.URL = in.URL
 	c.Forward.RetryFor = 0
@@ -508,24 +510,5 @@ func TestStaleSocketIsReplacedButAFileIsNot(t *testing.T) {
 	}
 	if _, err := New(c); err == nil {
 		t.Error("a file that is no socket was taken over")
-	}
-}
-
-// BenchmarkQueue moves datagrams from one goroutine to another.
-func BenchmarkQueue(b *testing.B) {
-	q := newQueue(1024, 64)
-	go func() {
-		for sent := 0; sent < b.N; {
-			slots := q.free(min(readBatch, b.N-sent))
-			q.publish(len(slots))
-			sent += len(slots)
-		}
-		q.close()
-	}()
-	b.ReportAllocs()
-	for got := 0; got < b.N; {
-		slots := q.filled(readBatch)
-		q.release(len(slots))
-		got += len(slots)
 	}
 }

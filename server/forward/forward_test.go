@@ -184,6 +184,7 @@ func flushTo(t *testing.T, c Config, handler http.HandlerFunc, lines string) (*F
 func TestFlushUploadsSeries(t *testing.T) {
 	var body string
 	c := Default()
+	c.Format = JSON
 	c.Host, c.APIKey = "here", "secret"
 	f, err := flushTo(t, c, func(w http.ResponseWriter, r *http.Request) {
 		raw, _ := io.ReadAll(r.Body)
