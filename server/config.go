@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"runtime"
 	"time"
 
 	"floodgate/server/aggregate"
@@ -57,8 +58,21 @@ type Config struct {
 	// ReceiveBuffer is the kernel's buffer of each socket in bytes (SO_RCVBUF);
 	// 0 leaves the system's default.
 	ReceiveBuffer int
-	Aggregate     aggregate.Config
-	Forward       forward.Config
+	// Readers is the number of sockets that each UDP address is read through,
+	// each with its own reader, queue and table (SO_REUSEPORT); a program in the
+	// kernel spreads datagrams evenly. More than 1 pays where one core cannot
+	// keep up. Of a gauge that several tables have in one bucket any of the last
+	// values is sent, because their order is not known. Linux only.
+	Readers int
+	// GRO lets the kernel hand over UDP datagrams of equal length joined, up to
+	// 64 KiB at once, where the sender or the network card joined them. The queue
+	// then has fewer places of 64 KiB each. Linux only.
+	GRO       bool
+	Aggregate aggregate.Config
+	Forward   forward.Config
+	// Ballast is CPU time to burn, in percent of what the process uses
+	// otherwise: something to find for who compares servers.
+	Ballast float64
 	// Grace is how long a stop may take: draining, the last flush, its upload.
 	Grace time.Duration
 }
@@ -72,6 +86,7 @@ func Default() Config {
 		Flush:      Async,
 		QueueSize:  1024,
 		BufferSize: 8192,
+		Readers:    1,
 		Aggregate:  aggregate.Default(),
 		Forward:    forward.Default(),
 		Grace:      8 * time.Second,
@@ -105,12 +120,32 @@ func (c Config) Validate() error {
 	if c.ReceiveBuffer < 0 {
 		fault("receive buffer is %d bytes, want 0 or more", c.ReceiveBuffer)
 	}
+	if c.Readers < 1 || c.Readers > 64 {
+		fault("readers are %d, want 1 to 64", c.Readers)
+	}
+	if (c.Readers > 1 || c.GRO) && runtime.GOOS != "linux" {
+		fault("several readers and GRO need Linux, this is %s", runtime.GOOS)
+	}
+	if !(c.Ballast >= 0 && c.Ballast <= 1000) {
+		fault("ballast is %v%%, want 0 to 1000", c.Ballast)
+	}
 	if c.Grace <= 0 {
 		fault("grace is %v, want more than 0", c.Grace)
 	}
 	faults = append(faults, c.Aggregate.Validate(), c.Forward.Validate())
 	return errors.Join(faults...)
 }
+
+// slots is the size in bytes and the number of the places of a queue.
+func (c *Config) slots() (bytes, count int) {
+	if c.GRO {
+		return joinedMax, max(1, c.QueueSize*c.BufferSize/joinedMax)
+	}
+	return c.BufferSize, c.QueueSize
+}
+
+// joinedMax is the most bytes that the kernel joins.
+const joinedMax = 1 << 16
 
 // splitListen returns the network and address of a listen URL.
 func splitListen(text string) (network, address string, err error) {

@@ -37,8 +37,11 @@ const cutsPerLane = 2
 // in a large batch takes longer; its buckets then leave by themselves.
 const gatherFor = 100 * time.Millisecond
 
-func newFlusher(f *forward.Forwarder, lanes int) *flusher {
-	return &flusher{forward: f, in: make(chan *delivery, cutsPerLane*lanes), lanes: lanes}
+func newFlusher(f *forward.Forwarder) *flusher { return &flusher{forward: f} }
+
+// open makes room for the cuts of so many lanes. It comes before run.
+func (f *flusher) open(lanes int) {
+	f.in, f.lanes = make(chan *delivery, cutsPerLane*lanes), lanes
 }
 
 // run uploads until in is closed and empty. upload bounds the uploads.

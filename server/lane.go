@@ -12,9 +12,10 @@ import (
 	"floodgate/server/aggregate"
 )
 
-// lane is one socket with everything behind it: reader, queue, table. Its
-// ingest goroutine, the reader when coupled and the processor when decoupled,
-// owns the table. Its cuts go to the flusher that all lanes share.
+// lane is one socket with everything behind it: reader, queue, table. The table
+// belongs to the reader when coupled; when decoupled to whoever holds ingesting,
+// the processor or a reader that helps it. Its cuts go to the flusher that all
+// lanes share.
 type lane struct {
 	config  *Config
 	socket  *socket // one of these two
@@ -23,29 +24,30 @@ type lane struct {
 	table   *aggregate.Table
 	flusher *flusher
 	stats   laneStats
+	ballast ballast
+	// ingesting guards what stands behind the queue, when there is one: its end,
+	// the table, nextFlush.
+	ingesting sync.Mutex
 	// underWay holds a token for each cut that the flusher has.
 	underWay  chan struct{}
 	nextFlush time.Time
 	lastRead  time.Time // of the reader
 }
 
-func newLane(config *Config, listenURL string, f *flusher) (*lane, error) {
-	l := &lane{config: config, table: aggregate.NewTable(config.Aggregate), flusher: f, underWay: make(chan struct{}, cutsPerLane)}
+func newLane(config *Config, network, address string, f *flusher) (*lane, error) {
+	l := &lane{config: config, ballast: ballast{percent: config.Ballast}, table: aggregate.NewTable(config.Aggregate), flusher: f, underWay: make(chan struct{}, cutsPerLane)}
 	l.stats.init()
-	network, address, err := splitListen(listenURL)
-	if err != nil {
-		return nil, err
-	}
+	var err error
 	if network == "unixstream" {
 		l.stream, err = listenStream(address, config)
-	} else {
-		l.socket, err = listen(network, address, config.ReceiveBuffer)
-		if config.Reader == Decoupled {
-			l.queue = newQueue(config.QueueSize, config.BufferSize)
-		}
+		return l, err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w", listenURL, err)
+	if l.socket, err = listen(network, address, config); err != nil {
+		return nil, err
+	}
+	if config.Reader == Decoupled {
+		bytes, count := config.slots()
+		l.queue = newQueue(count, bytes)
 	}
 	return l, nil
 }
@@ -99,7 +101,8 @@ const drainFor = 500 * time.Millisecond
 
 // readCoupled reads and aggregates in turn.
 func (l *lane) readCoupled(ctx context.Context) error {
-	slots := newSlots(readBatch, l.config.BufferSize)
+	bytes, _ := l.config.slots()
+	slots := newSlots(readBatch, bytes)
 	for {
 		n, err := l.socket.receive(slots, l.nextFlush)
 		now := time.Now()
@@ -111,7 +114,9 @@ func (l *lane) readCoupled(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
-		l.moderate(n, now)
+		if 0 < n && n < readBatch {
+			l.moderate(now)
+		}
 	}
 	for end := time.Now().Add(drainFor); time.Now().Before(end); {
 		n, err := l.socket.drain(slots)
@@ -129,19 +134,26 @@ func (l *lane) readCoupled(ctx context.Context) error {
 // counted.
 func (l *lane) readDecoupled(ctx context.Context) error {
 	defer l.queue.close()
-	overflow := newSlots(readBatch, l.config.BufferSize)
+	bytes, _ := l.config.slots()
+	overflow := newSlots(readBatch, bytes)
+	n := 0
 	for ctx.Err() == nil {
 		slots := l.queue.free(readBatch)
 		if len(slots) == 0 {
 			// The kernel's buffer may hold the rest until there is room again.
-			nap(pause)
+			nap(pause / 2)
 			slots = l.queue.free(readBatch)
 		}
 		full := len(slots) == 0
 		if full {
 			slots = overflow
 		}
-		n, err := l.socket.receive(slots, time.Time{})
+		var err error
+		if n == readBatch {
+			n, err = l.socket.drain(slots) // there may be nothing more, and much to aggregate
+		} else {
+			n, err = l.socket.receive(slots, time.Time{})
+		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			break
 		}
@@ -154,7 +166,11 @@ func (l *lane) readDecoupled(ctx context.Context) error {
 			continue
 		}
 		l.queue.publish(slots, n)
-		l.moderate(n, time.Now())
+		if n < readBatch {
+			now := time.Now()
+			l.help(now)
+			l.moderate(now)
+		}
 	}
 	// Nobody is pressed for time now, so the reader waits for room.
 	again := time.NewTicker(time.Millisecond)
@@ -175,17 +191,43 @@ func (l *lane) readDecoupled(ctx context.Context) error {
 	return nil
 }
 
-// process aggregates what the reader queued, until the queue is closed and
-// empty.
+// help lets a reader that has emptied its socket aggregate what it queued, while
+// that is little and nobody else is at it. The reader has the datagrams in its
+// core's cache, and the processor need not be woken, which would cost more than
+// the work. It never waits and is never away from its socket for long: flushes
+// and all that is left over are the processor's.
+func (l *lane) help(now time.Time) {
+	if l.queue.length() >= l.queue.wakeLength() || !l.ingesting.TryLock() {
+		return // the processor is awake, and looks again before it sleeps
+	}
+	left := int64(0)
+	for begun := now; ; now = time.Now() {
+		left = l.queue.length()
+		if left == 0 || !now.Before(l.nextFlush) || now.Sub(begun) > pause/2 {
+			break
+		}
+		slots := l.queue.filled(readBatch)
+		l.ingest(slots, now)
+		l.queue.release(len(slots))
+	}
+	l.ingesting.Unlock()
+	if left > 0 {
+		l.queue.ring()
+	}
+}
+
+// process flushes, and aggregates what the reader does not, until the queue is
+// closed and empty.
 func (l *lane) process() {
+	l.ingesting.Lock()
+	defer l.ingesting.Unlock()
 	timer := time.NewTimer(time.Until(l.nextFlush))
 	defer timer.Stop()
-	var worked time.Time
 	for {
+		now := time.Now()
 		slots := l.queue.filled(readBatch)
-		if len(slots) > 0 {
-			worked = time.Now()
-			l.ingest(slots, worked)
+		if len(slots) > 0 || !now.Before(l.nextFlush) {
+			l.ingest(slots, now)
 			l.queue.release(len(slots))
 			continue
 		}
@@ -195,20 +237,10 @@ func (l *lane) process() {
 			}
 			continue
 		}
-		if now := time.Now(); now.Sub(worked) < 3*doze && now.Before(l.nextFlush) {
-			l.queue.doze(min(doze, l.nextFlush.Sub(now)))
-			continue
-		}
-		if !l.queue.idle() {
-			continue
-		}
-		timer.Reset(time.Until(l.nextFlush))
-		select {
-		case <-l.queue.bell:
-		case now := <-timer.C:
-			l.ingest(nil, now)
-		}
-		l.queue.waiting.Store(false)
+		timer.Reset(l.nextFlush.Sub(now))
+		l.ingesting.Unlock()
+		l.queue.await(timer.C)
+		l.ingesting.Lock()
 	}
 }
 
@@ -222,8 +254,10 @@ func (l *lane) ingest(slots []slot, now time.Time) {
 	if len(slots) > 0 {
 		l.table.Advance(now.UnixNano())
 		for i := range slots {
-			l.table.AddDatagram(slots[i].datagram(), slots[i].truncated)
+			slots[i].each(l.config.BufferSize, l.table.AddDatagram)
 		}
+		l.stats.ingested(slots, time.Now())
+		l.ballast.burn()
 	}
 	l.stats.publish(l.table)
 }
@@ -275,20 +309,13 @@ func (l *lane) flush(now time.Time, final bool) {
 // datagram is not delayed, and where a pause could overflow a buffer batches are
 // full. Unix sockets are left alone: they hold about ten datagrams, whatever
 // their size, and a full one blocks its sender.
-//
-// A processor that finds its queue empty lets it fill likewise before it sleeps
-// for good, and for longer: the queue holds more than the socket, and the
-// reader wakes it when a quarter is full.
-const (
-	pause = time.Millisecond
-	doze  = 4 * time.Millisecond
-)
+const pause = time.Millisecond
 
-// moderate is called by the reader after each batch.
-func (l *lane) moderate(n int, now time.Time) {
+// moderate is called by the reader after a batch that was not full.
+func (l *lane) moderate(now time.Time) {
 	steady := now.Sub(l.lastRead) < 3*pause
 	l.lastRead = now
-	if n > 0 && n < readBatch && steady && l.socket.path == "" {
+	if steady && l.socket.path == "" {
 		nap(pause)
 	}
 }

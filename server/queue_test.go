@@ -4,11 +4,10 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"testing"
-	"time"
 )
 
 // Every datagram arrives once and in order, whatever the sizes of the batches,
-// and while the processor dozes and is woken.
+// and while the processor sleeps and is woken.
 func TestQueueKeepsOrder(t *testing.T) {
 	const total = 200_000
 	q := newQueue(64, 8)
@@ -31,14 +30,14 @@ func TestQueueKeepsOrder(t *testing.T) {
 	for !q.closed.Load() || q.length() > 0 {
 		slots := q.filled(readBatch)
 		for i := range slots {
-			if got := binary.LittleEndian.Uint64(slots[i].datagram()); got != want {
+			if got := binary.LittleEndian.Uint64(slots[i].buffer); got != want {
 				t.Fatalf("datagram %d came where %d was due", got, want)
 			}
 			want++
 		}
 		q.release(len(slots))
 		if len(slots) == 0 {
-			q.doze(time.Hour) // it must be woken, or the test hangs
+			q.await(nil) // it must be woken, or the test hangs
 		}
 	}
 	if want != total {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 type Server struct {
 	config  Config
 	lanes   []*lane
+	addrs   []net.Addr // one per Config.Listen
 	flusher *flusher
 }
 
@@ -30,29 +33,51 @@ func New(config Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: config, flusher: newFlusher(f, len(config.Listen))}
+	s := &Server{config: config, flusher: newFlusher(f)}
 	for _, listenURL := range config.Listen {
-		l, err := newLane(&s.config, listenURL, s.flusher)
-		if err != nil {
+		if err := s.listen(listenURL); err != nil {
 			for _, l := range s.lanes {
 				l.close()
 			}
-			return nil, err
+			return nil, fmt.Errorf("cannot listen on %s: %w", listenURL, err)
+		}
+	}
+	s.flusher.open(len(s.lanes))
+	return s, nil
+}
+
+// listen adds the lanes of one address.
+func (s *Server) listen(listenURL string) error {
+	network, address, err := splitListen(listenURL)
+	if err != nil {
+		return err
+	}
+	first, err := newLane(&s.config, network, address, s.flusher)
+	if err != nil {
+		return err
+	}
+	s.lanes = append(s.lanes, first)
+	s.addrs = append(s.addrs, first.addr())
+	if network != "udp" || s.config.Readers == 1 {
+		return nil
+	}
+	for range s.config.Readers - 1 {
+		// The address as it was bound: the port that was asked for may be 0.
+		l, err := newLane(&s.config, network, first.addr().String(), s.flusher)
+		if err != nil {
+			return err
 		}
 		s.lanes = append(s.lanes, l)
 	}
-	return s, nil
+	if err := first.socket.spread(s.config.Readers); err != nil {
+		return fmt.Errorf("cannot spread datagrams over %d readers: %w", s.config.Readers, err)
+	}
+	return nil
 }
 
 // Addrs returns where the server listens, in the order of Config.Listen: the
 // way to learn a port that was asked for as 0.
-func (s *Server) Addrs() []net.Addr {
-	var addrs []net.Addr
-	for _, l := range s.lanes {
-		addrs = append(addrs, l.addr())
-	}
-	return addrs
-}
+func (s *Server) Addrs() []net.Addr { return slices.Clone(s.addrs) }
 
 // Run serves until ctx ends or a socket fails, then stops within the grace:
 // every goroutine has ended when it returns, and everything accepted is

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,22 +35,22 @@ type socket struct {
 const readBatch = 64
 
 // listen opens a datagram socket.
-func listen(network, address string, receiveBuffer int) (*socket, error) {
+func listen(network, address string, config *Config) (*socket, error) {
 	s := &socket{}
 	var err error
 	if network == "unixgram" {
 		s.path = address
 		s.conn, err = listenUnixgram(address)
 	} else {
-		s.conn, err = listenUDP(address)
+		s.conn, err = listenUDP(address, config)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if receiveBuffer > 0 {
-		if err := s.conn.SetReadBuffer(receiveBuffer); err != nil {
+	if size := config.ReceiveBuffer; size > 0 {
+		if err := s.conn.SetReadBuffer(size); err != nil {
 			s.close()
-			return nil, fmt.Errorf("cannot set the receive buffer to %d bytes: %w", receiveBuffer, err)
+			return nil, fmt.Errorf("cannot set the receive buffer to %d bytes: %w", size, err)
 		}
 	}
 	if err := s.batches.open(s.conn); err != nil {
@@ -59,12 +60,20 @@ func listen(network, address string, receiveBuffer int) (*socket, error) {
 	return s, nil
 }
 
-func listenUDP(address string) (datagramConn, error) {
+func listenUDP(address string, config *Config) (datagramConn, error) {
 	addr, err := net.ResolveUDPAddr("udp", address)
 	if err != nil {
 		return nil, err
 	}
-	return net.ListenUDP("udp", addr)
+	if config.Readers == 1 && !config.GRO {
+		return net.ListenUDP("udp", addr)
+	}
+	listener := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error { return prepareUDP(raw, config) }}
+	conn, err := listener.ListenPacket(context.Background(), "udp", addr.String())
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.UDPConn), nil
 }
 
 func listenUnixgram(path string) (datagramConn, error) {

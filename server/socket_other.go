@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -16,6 +17,11 @@ type batchReceiver struct {
 
 // msgTrunc is MSG_TRUNC on the BSDs and on macOS.
 const msgTrunc = 0x10
+
+// prepareUDP is not called: Config.Validate refuses what it would do.
+func prepareUDP(syscall.RawConn, *Config) error { return errors.ErrUnsupported }
+
+func (s *socket) spread(int) error { return errors.ErrUnsupported }
 
 func (r *batchReceiver) open(conn datagramConn) error {
 	r.conn = conn

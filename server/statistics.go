@@ -28,6 +28,10 @@ type laneStats struct {
 	stallMu              sync.Mutex       // taken once per flush
 	stall                *hdrhistogram.Histogram
 	stallMax, stallTotal time.Duration
+	// latency of datagrams from their arrival at the kernel until they are
+	// aggregated, in nanoseconds. It belongs to whoever ingests, and to others
+	// once the lane has ended.
+	latency *hdrhistogram.Histogram
 }
 
 // stallRange is the longest flush stall the histogram holds; longer ones are
@@ -36,6 +40,21 @@ const stallRange = 10 * time.Minute
 
 func (s *laneStats) init() {
 	s.stall = hdrhistogram.New(1, int64(stallRange), 3)
+	s.latency = hdrhistogram.New(int64(time.Microsecond), int64(latencyRange), 2)
+}
+
+// latencyRange is the longest ingest latency the histogram holds; longer ones
+// are recorded as this.
+const latencyRange = time.Minute
+
+// ingested records how long the datagrams of a batch took until now.
+func (s *laneStats) ingested(slots []slot, now time.Time) {
+	for i := range slots {
+		if slots[i].arrived != 0 {
+			// A step of the wall clock must not make a time negative.
+			s.latency.RecordValues(min(max(0, now.UnixNano()-slots[i].arrived), int64(latencyRange)), int64(slots[i].count()))
+		}
+	}
 }
 
 // read counts a batch that came from the socket.
@@ -43,11 +62,12 @@ func (s *laneStats) read(slots []slot) {
 	if len(slots) == 0 {
 		return
 	}
-	var bytes int64
+	var datagrams, bytes int64
 	for i := range slots {
+		datagrams += int64(slots[i].count())
 		bytes += int64(slots[i].n)
 	}
-	s.datagrams.Add(int64(len(slots)))
+	s.datagrams.Add(datagrams)
 	s.bytes.Add(bytes)
 }
 
@@ -55,7 +75,7 @@ func (s *laneStats) read(slots []slot) {
 func (s *laneStats) queueFull(slots []slot) {
 	var messages int64
 	for i := range slots {
-		messages += dogstatsd.CountMessages(slots[i].datagram())
+		slots[i].each(slots[i].n, func(datagram []byte, _ bool) { messages += dogstatsd.CountMessages(datagram) })
 	}
 	s.queueDropped.Add(messages)
 }
@@ -128,6 +148,9 @@ type Statistics struct {
 	// FlushStallHistogram is an HdrHistogram, V2, base64, in nanoseconds; only in
 	// the final statistics.
 	FlushStallHistogram string `json:"flush_stall_histogram,omitempty"`
+	// IngestLatencyHistogram likewise, of datagrams from their arrival at the
+	// kernel until they are aggregated; absent where the kernel does not tell.
+	IngestLatencyHistogram string `json:"ingest_latency_histogram,omitempty"`
 }
 
 // Statistics sums over the lanes. It may be called at any time, also after Run.
@@ -174,18 +197,22 @@ func (s *Server) Statistics() Statistics {
 	return st
 }
 
-// FinalStatistics are the Statistics with the histogram of flush stalls, which
-// takes too much work to be told at every poll.
+// FinalStatistics are the Statistics with the histograms, which take too much
+// work to be told at every poll. It is for after Run.
 func (s *Server) FinalStatistics() (Statistics, error) {
 	st := s.Statistics()
 	stalls := hdrhistogram.New(1, int64(stallRange), 3)
+	latency := hdrhistogram.New(int64(time.Microsecond), int64(latencyRange), 2)
 	for _, l := range s.lanes {
-		l.stats.stallMu.Lock()
 		stalls.Merge(l.stats.stall)
-		l.stats.stallMu.Unlock()
+		latency.Merge(l.stats.latency)
 	}
 	encoded, err := stalls.EncodeV2()
 	st.FlushStallHistogram = string(encoded) // the library encodes to base64 itself
+	if err == nil && latency.TotalCount() > 0 {
+		encoded, err = latency.EncodeV2()
+		st.IngestLatencyHistogram = string(encoded)
+	}
 	return st, err
 }
 

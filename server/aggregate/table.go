@@ -151,6 +151,12 @@ func newSummary(percentiles []float64) *summary {
 	return s
 }
 
+// maxClosed is how many closed buckets wait for a flush. Where flushes fall that
+// far behind, because an upload is stuck, the open bucket is not closed: messages
+// lose the exact interval that they came in, but neither themselves nor the
+// bound on memory.
+const maxClosed = 8
+
 // Advance closes the open bucket when now (Unix nanoseconds) lies past its
 // end. It is called once per batch of datagrams, before they are added: a
 // message belongs to the bucket in which it was read.
@@ -158,6 +164,9 @@ func (t *Table) Advance(now int64) {
 	interval := int64(t.config.Interval)
 	t.now = now
 	if t.open != nil && now >= t.open.start && now < t.open.start+interval {
+		return
+	}
+	if len(t.closed) >= maxClosed && t.open != nil {
 		return
 	}
 	t.closeOpen()

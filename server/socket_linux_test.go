@@ -1,0 +1,130 @@
+package server
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"golang.org/x/sys/unix"
+)
+
+// segment makes a UDP socket cut what it is given into datagrams of size bytes
+// inside the kernel (UDP_SEGMENT), which on the loopback reach a socket with
+// UDP_GRO uncut.
+func segment(t *testing.T, conn net.Conn, size int) {
+	t.Helper()
+	raw, err := conn.(*net.UDPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_UDP, unix.UDP_SEGMENT, size) })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Joined datagrams are taken apart again: no line runs into the next, the last
+// may be shorter, and one that is longer than the buffer loses its last line
+// only.
+func TestJoinedDatagrams(t *testing.T) {
+	for _, reader := range []Reader{Coupled, Decoupled} {
+		in := newIntake(t)
+		c := testConfig(t, in)
+		c.Listen, c.Reader, c.GRO, c.BufferSize, c.QueueSize = []string{"udp://127.0.0.1:0"}, reader, true, 100, 8192
+		s, stop := start(t, c)
+		conn := dial(t, s)
+		const size = 20
+		segment(t, conn, size)
+		// 8 datagrams of 20 bytes without a line break at their end, and a short one.
+		fmt.Fprint(conn, strings.Repeat("counter.joined.1:1|c", 8)+"short:5|c")
+		eventually(t, "nine datagrams", func() bool { return s.Statistics().Datagrams == 9 })
+		long := "a:1|c\nb:1|c\n" + strings.Repeat("x", 200)
+		segment(t, conn, len(long))
+		fmt.Fprint(conn, long+long)
+		eventually(t, "eleven datagrams", func() bool { return s.Statistics().Datagrams == 11 })
+		stop()
+		st := s.Statistics()
+		balance(t, st)
+		if st.Received != 9+2*3 || st.Truncated != 2 || st.Malformed != 0 {
+			t.Errorf("%s: received %d, truncated %d, malformed %d, want 15, 2 and 0", reader, st.Received, st.Truncated, st.Malformed)
+		}
+		if got := fmt.Sprint(in.total()); got != "map[a|:2 b|:2 counter.joined.1|:8 short|:5]" {
+			t.Errorf("%s: intake has %s", reader, got)
+		}
+	}
+}
+
+// Several readers of one address share what one sender sends, and their tables
+// leave as one series per contextKey.
+func TestReadersShareAnAddress(t *testing.T) {
+	in := newIntake(t)
+	c := testConfig(t, in)
+	c.Listen, c.Readers, c.Aggregate.Interval = []string{"udp://127.0.0.1:0"}, 3, time.Hour
+	s, stop := start(t, c)
+	if len(s.lanes) != 3 || len(s.Addrs()) != 1 {
+		t.Fatalf("%d lanes and %d addresses, want 3 and 1", len(s.lanes), len(s.Addrs()))
+	}
+	conn := dial(t, s)
+	const total = 300
+	for i := range total {
+		fmt.Fprintf(conn, "a:1|c\nb:2|c|#k:%d", i%2)
+		if i%10 == 9 { // no more than any receive buffer holds
+			eventually(t, "all so far", func() bool { return s.Statistics().Datagrams == int64(i+1) })
+		}
+	}
+	stop()
+	for i, l := range s.lanes {
+		// Each is missed by 300 datagrams with a probability of (2/3)^300.
+		if l.stats.datagrams.Load() == 0 {
+			t.Errorf("reader %d got nothing", i)
+		}
+	}
+	if got := fmt.Sprint(in.total()); got != "map[a|:300 b|k:0:300 b|k:1:300]" {
+		t.Errorf("intake has %s", got)
+	}
+	for key, n := range in.points {
+		if n != 1 {
+			t.Errorf("%s came %d times, want once", key, n)
+		}
+	}
+}
+
+// The time from the kernel to the table is told for every datagram, and holds
+// what the datagram waited in the socket's buffer.
+func TestIngestLatency(t *testing.T) {
+	for _, network := range []string{"udp", "unixgram"} {
+		in := newIntake(t)
+		c := testConfig(t, in)
+		if network == "udp" {
+			c.Listen = []string{"udp://127.0.0.1:0"}
+		}
+		s, err := New(c) // bound, but not running: what comes now waits
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn := dial(t, s)
+		fmt.Fprint(conn, "a:1|c")
+		sent := time.Now()
+		eventually(t, "20 ms", func() bool { return time.Since(sent) > 20*time.Millisecond })
+		running := startBound(t, s)
+		eventually(t, "it is read", func() bool { return s.Statistics().Received == 1 })
+		running()
+		st, err := s.FinalStatistics()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if network == "unixgram" && st.IngestLatencyHistogram == "" {
+			continue // this kernel does not tell for unix sockets
+		}
+		h, err := hdrhistogram.Decode([]byte(st.IngestLatencyHistogram))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.TotalCount() != 1 || time.Duration(h.Max()) < 19*time.Millisecond {
+			t.Errorf("%s: %d datagrams, at most %v: want 1 that waited 20 ms", network, h.TotalCount(), time.Duration(h.Max()))
+		}
+	}
+}
