@@ -254,8 +254,9 @@ func (l *lane) ingest(slots []slot, now time.Time) {
 	if len(slots) > 0 {
 		l.table.Advance(now.UnixNano())
 		for i := range slots {
-			slots[i].each(l.config.BufferSize, l.table.AddDatagram)
+			slots[i].each(l.config.BufferSize, l.table.Gather)
 		}
+		l.table.Finish()
 		l.stats.ingested(slots, time.Now())
 		l.ballast.burn()
 	}
