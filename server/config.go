@@ -5,12 +5,12 @@
 // processor empties it). The flush is sync (ingest waits for all of it),
 // async-copy (ingest waits for a copy of the contextKeys) or async (ingest
 // waits for a cut, which takes no longer for a million contextKeys than for
-// one). All six combinations run the same code: a lane per socket, whose ingest
-// goroutine owns a table.
+// one). All six combinations run the same code: a lane per socket, with a table
+// of its own.
 //
 // The queue is bounded by QueueSize x BufferSize bytes, the table by its limits
-// and an upload by its threshold. Flushes that fall behind leave closed buckets
-// in the table, one per interval, for as long as an upload is tried.
+// and an upload by its threshold. Flushes that fall behind leave at most eight
+// closed buckets in the table.
 package server
 
 import (

@@ -381,3 +381,33 @@ func TestExpiry(t *testing.T) {
 		t.Error("a steady set of contextKeys was learnt again")
 	}
 }
+
+// Without flushes buckets do not pile up, and nothing is lost: what comes later
+// goes into the last one.
+func TestClosedBucketsAreBounded(t *testing.T) {
+	table := NewTable(config())
+	const intervals = 50
+	for i := range int64(intervals) {
+		table.Advance((1 + 10*i) * second)
+		table.AddDatagram([]byte("a:1|c"), false)
+	}
+	if n := len(table.closed); n != maxClosed {
+		t.Errorf("%d closed buckets wait, want %d", n, maxClosed)
+	}
+	sum, points := 0.0, 0
+	table.Cut(true).Each(func(s *Series) error {
+		sum += s.Value
+		points++
+		return nil
+	})
+	if sum != intervals || points != maxClosed+1 {
+		t.Errorf("%v messages in %d points, want %d in %d", sum, points, intervals, maxClosed+1)
+	}
+	// After a flush buckets are of one interval again.
+	table.Advance(1000 * second)
+	table.AddDatagram([]byte("a:1|c"), false)
+	table.Advance(1010 * second)
+	if n := len(table.closed); n != 1 {
+		t.Errorf("%d closed buckets after a flush, want 1", n)
+	}
+}
