@@ -161,7 +161,8 @@ func compareSpecials(t *testing.T, a *servertest.Arrived) {
 
 // TestDatadogClient: what the client that most programs use is given arrives,
 // contextKey by contextKey, over each of its transports, whether it aggregates,
-// packs values, or sends every message by itself.
+// packs values, or sends every message by itself. A name keeps to one of the
+// client's workers, so that the last value of a gauge is also sent last.
 func TestDatadogClient(t *testing.T) {
 	for _, name := range []string{"DD_ENTITY_ID", "DD_ENV", "DD_SERVICE", "DD_VERSION", "DD_EXTERNAL_ENV", "DD_CARDINALITY", "DATADOG_CARDINALITY", "DD_DOGSTATSD_URL", "DD_AGENT_HOST"} {
 		t.Setenv(name, "") // they add tags and fields, or other places

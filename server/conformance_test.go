@@ -37,7 +37,7 @@ func run(t *testing.T, c server.Config) (s *server.Server, stop func()) {
 // until polls until the condition holds.
 func until(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	limit, again := time.NewTimer(5*time.Second), time.NewTicker(time.Millisecond)
+	limit, again := time.NewTimer(15*time.Second), time.NewTicker(time.Millisecond)
 	defer limit.Stop()
 	defer again.Stop()
 	for !condition() {

@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"encoding/binary"
+	"net"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -74,5 +76,34 @@ func TestStopUnderTraffic(t *testing.T) {
 				t.Errorf("uploaded %d, failed %d: the stop left no time", st.Uploaded, st.UploadFailed)
 			}
 		})
+	}
+}
+
+// Clients that were faster than accept, and have gone again, are served before a
+// stop.
+func TestStopServesWaitingConnections(t *testing.T) {
+	in := newIntake(t)
+	c := testConfig(t, in)
+	path := filepath.Join(t.TempDir(), "s")
+	c.Listen = []string{"unixstream://" + path}
+	s, stop := start(t, c)
+	frame := binary.LittleEndian.AppendUint32(nil, 5)
+	frame = append(frame, "a:1|c"...)
+	send := func() {
+		conn, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Write(frame)
+		conn.Close()
+	}
+	send()
+	eventually(t, "the first is read", func() bool { return s.Statistics().Received == 1 })
+	for range 20 {
+		send()
+	}
+	stop()
+	if n := s.Statistics().Received; n != 21 {
+		t.Errorf("%d of 21 messages were read", n)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -48,7 +49,7 @@ func listenStream(path string, config *Config) (*stream, error) {
 	return s, nil
 }
 
-// accept serves connections until the listener is closed, and closes filled
+// accept serves connections until the listener's deadline, and closes filled
 // when the last of them has ended.
 func (s *stream) accept(ctx context.Context, stats *laneStats) error {
 	defer close(s.filled)
@@ -59,7 +60,7 @@ func (s *stream) accept(ctx context.Context, stats *laneStats) error {
 		conn, err := s.listener.AcceptUnix()
 		if err != nil {
 			<-s.places
-			if errors.Is(err, net.ErrClosed) {
+			if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
 				return nil
 			}
 			// Out of descriptors, for example: those who are connected go on, and
@@ -127,7 +128,9 @@ func (s *stream) serve(ctx context.Context, conn *net.UnixConn, stats *laneStats
 
 // readStream ingests what the connections read, until all have ended.
 func (l *lane) readStream(ctx context.Context) error {
-	release := context.AfterFunc(ctx, func() { l.stream.listener.Close() })
+	// Clients that have connected and written, and even gone again, before the
+	// server was told to stop still wait to be accepted.
+	release := context.AfterFunc(ctx, func() { l.stream.listener.SetDeadline(time.Now().Add(leftover)) })
 	defer release()
 	var failure error
 	var accepting sync.WaitGroup

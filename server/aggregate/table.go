@@ -226,9 +226,15 @@ func (t *Table) AddDatagram(datagram []byte, truncated bool) {
 // Gather takes the lines of a datagram, to be aggregated at the latest by
 // Finish; until then the datagram must not change. truncated says that it was
 // longer than the buffer it was read into: its last line is cut, and counted
-// instead of being parsed into a wrong value. Advance must have been called.
+// instead of being parsed into a wrong value. Where the cut fell behind a line
+// break, what is missing counts as one line. Advance must have been called.
 func (t *Table) Gather(datagram []byte, truncated bool) {
 	t.touched += touch(datagram)
+	whole := len(datagram) > 0 && datagram[len(datagram)-1] == '\n' // its last line
+	if truncated && whole {
+		t.Counts.Received++
+		t.Counts.Truncated++
+	}
 	for len(datagram) > 0 {
 		var text []byte
 		text, datagram = dogstatsd.CutLine(datagram)
@@ -236,7 +242,7 @@ func (t *Table) Gather(datagram []byte, truncated bool) {
 			continue
 		}
 		t.Counts.Received++
-		if truncated && len(datagram) == 0 {
+		if truncated && len(datagram) == 0 && !whole {
 			t.Counts.Truncated++
 			return
 		}
@@ -389,7 +395,7 @@ func (t *Table) addPoints(a *alias, values []byte, timestamp int64) {
 		}
 		x, _ := dogstatsd.ParseValue(value)
 		if a.kind == dogstatsd.Counter {
-			p.value += x * a.weight
+			p.value += x // whatever the rate: it was applied by who aggregated
 		} else {
 			p.value = x
 		}
