@@ -25,14 +25,19 @@ func TestDefaultIsValid(t *testing.T) {
 func TestValidateNamesEveryFault(t *testing.T) {
 	err := Config{
 		Listen: "nowhere", SpoolBytes: -1, SpillBytes: -1,
-		Faults: Faults{Latency: -1, ErrorRate: 1.5, ErrorStatus: 200, OutageFrom: 2, OutageTo: 1},
+		Sinks: Sinks{
+			Graphite: "nowhere", OTLPGRPC: "4317", Mapping: "etsi",
+			Scrape: Scrape{URL: "localhost:9102"}, Files: []File{{Lines: LinesInflux}, {Path: "x", Lines: "csv"}},
+		},
+		Faults: Faults{Latency: -1, LatencyShape: 9, ErrorRate: 1.5, ErrorStatus: 200, ResetRate: -1, OutageFrom: 2, OutageTo: 1, SlowRead: -1},
 	}.Validate()
 	if err == nil {
 		t.Fatal("no error")
 	}
 	for _, name := range []string{
-		"listen", "spool bytes", "spill bytes", "max body bytes", "max decoded bytes", "max connections",
-		"latency", "error rate", "error status", "outage",
+		"listen", "spool bytes", "spill bytes", "max body bytes", "max decoded bytes", "max line bytes", "max connections",
+		"graphite", "OTLP gRPC", "mapping", "scrape is", "scrape interval", "max scrape bytes", "a file to follow", `lines of "x"`,
+		"latency is", "latency has", "error rate", "error status", "reset rate", "outage", "slow reads",
 	} {
 		if !strings.Contains(err.Error(), "intake: "+name) {
 			t.Errorf("%s is not named in:\n%v", name, err)
@@ -49,46 +54,6 @@ func TestNewSaysWhenTheAddressIsTaken(t *testing.T) {
 	config.Listen = c.listener.Addr().String()
 	if _, err := New(config); err == nil || !strings.Contains(err.Error(), "cannot open the intake: ") {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestFaultsStatus(t *testing.T) {
-	f := Faults{ErrorRate: 0.25, ErrorStatus: 429, Seed: 1}
-	struck := 0
-	for n := range uint64(10000) {
-		first, again := f.status(n, 0), f.status(n, time.Hour)
-		if first != again {
-			t.Fatalf("upload %d is struck by chance: %d, then %d", n, first, again)
-		}
-		if first == 429 {
-			struck++
-		}
-	}
-	// Seeded, so exact from run to run; the bounds are 5 standard deviations.
-	if struck < 2280 || struck > 2720 {
-		t.Errorf("%d of 10000 struck, want about a quarter", struck)
-	}
-	other := Faults{ErrorRate: 0.25, ErrorStatus: 429, Seed: 2}
-	same := 0
-	for n := range uint64(10000) {
-		if f.status(n, 0) == other.status(n, 0) {
-			same++
-		}
-	}
-	if same > 9000 {
-		t.Errorf("two seeds agree on %d of 10000 uploads", same)
-	}
-	all, none := Faults{ErrorRate: 1, ErrorStatus: 500}, Faults{}
-	for n := range uint64(1000) {
-		if all.status(n, 0) != 500 || none.status(n, 0) != 0 {
-			t.Fatalf("upload %d: a rate of 1 gives %d, no faults give %d", n, all.status(n, 0), none.status(n, 0))
-		}
-	}
-	outage := Faults{OutageFrom: time.Second, OutageTo: 2 * time.Second}
-	for since, want := range map[time.Duration]int{0: 0, time.Second - 1: 0, time.Second: 503, 2*time.Second - 1: 503, 2 * time.Second: 0} {
-		if got := outage.status(1, since); got != want {
-			t.Errorf("%v after the start: %d, want %d", since, got, want)
-		}
 	}
 }
 

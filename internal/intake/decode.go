@@ -3,9 +3,11 @@ package intake
 import (
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"floodgate/internal/payload"
+	"floodgate/internal/payload/foreign"
 )
 
 // shownFaults is how many unreadable uploads an error of Decode names.
@@ -72,7 +74,11 @@ func (i *Intake) decodeOne(u *upload, v *Visitor) (broken, visitErr error) {
 	body, err := payload.NewReader(u.encoding, u.open(), i.config.MaxDecodedBytes)
 	if err == nil {
 		defer body.Close()
-		skipped, err, visitErr = u.format.decode(body, u, v)
+		if u.format.isForeign() {
+			skipped, err, visitErr = i.decodeForeign(body, u, v)
+		} else {
+			skipped, err, visitErr = u.format.decode(body, u, v)
+		}
 	}
 	if visitErr != nil {
 		return nil, visitErr
@@ -84,6 +90,37 @@ func (i *Intake) decodeOne(u *upload, v *Visitor) (broken, visitErr error) {
 		return fmt.Errorf("upload %d (%s, %d bytes, %v after the intake was opened): %w", u.number, u.encoding, u.size, u.at.Sub(i.created).Round(time.Millisecond), err), nil
 	}
 	return nil, nil
+}
+
+// decodeForeign is format.decode for foreign formats. It is called with the lock
+// of decoding held.
+func (i *Intake) decodeForeign(body io.Reader, u *upload, v *Visitor) (skipped string, err, visitErr error) {
+	values := 0
+	each := visitor(u, v.Sketch, &visitErr)
+	visit := foreign.Visit{
+		Series: visitor(u, v.Series, &visitErr),
+		Sketch: func(s *payload.Sketch) error { values++; return each(s) },
+	}
+	now := u.at.Unix()
+	switch u.format {
+	case seriesV1JSON:
+		err = i.foreign.SeriesV1(body, visit)
+	case graphiteLines:
+		err = i.foreign.Graphite(body, now, visit)
+	case influxLines:
+		err = i.foreign.Influx(body, u.precision, now, visit)
+	case scrapeText:
+		err = i.foreign.Prometheus(body, now, visit)
+	case otlpProtobuf:
+		err = i.foreign.OTLP(body, visit)
+	}
+	i.derived.Store(i.foreign.Derived)
+	var lines *foreign.LineError
+	if u.output && errors.As(err, &lines) {
+		i.notes.addSome("a line of an output was no metric and was skipped", int64(lines.Bad))
+		err = nil
+	}
+	return skippedBy(v.Sketch, values, "values of distributions"), err, visitErr
 }
 
 // visitor adds the arrival time to what a decoder visits, and keeps apart what

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,8 +21,10 @@ type refusal struct {
 }
 
 func (i *Intake) serve(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == PathValidate {
-		reply(w, http.StatusOK, `{"valid":true}`)
+	if answer, known := courtesies[r.URL.Path]; known {
+		w.Header().Set("Content-Type", mediaJSON)
+		w.WriteHeader(answer.status)
+		_, _ = io.WriteString(w, answer.body)
 		return
 	}
 	if no := i.strike(r); no != nil {
@@ -36,7 +39,8 @@ func (i *Intake) serve(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusAccepted, `{"errors":[]}`)
 		return
 	}
-	if no := i.take(r); no != nil {
+	f, no := i.takeRequest(r)
+	if no != nil {
 		i.notes.add(fmt.Sprintf("an upload was refused with %d: %s", no.status, no.reason))
 		if no.status == http.StatusMethodNotAllowed {
 			w.Header().Set("Allow", http.MethodPost)
@@ -44,47 +48,87 @@ func (i *Intake) serve(w http.ResponseWriter, r *http.Request) {
 		i.refuse(w, no)
 		return
 	}
-	reply(w, http.StatusAccepted, `{"errors":[]}`)
+	f.acknowledge(w)
 }
 
-// strike applies the faults to a request that has just come in.
+// courtesies are requests that upload nothing, and what some servers need for an
+// answer before they upload anything.
+var courtesies = map[string]struct {
+	status int
+	body   string
+}{
+	PathValidate: {http.StatusOK, `{"valid":true}`},
+	"/ping":      {http.StatusNoContent, ""},                                 // of InfluxDB
+	"/query":     {http.StatusOK, `{"results":[{"statement_id":0}]}` + "\n"}, // of InfluxDB 1: CREATE DATABASE
+}
+
+// connKey is the key of the connection in the context of a request.
+type connKey struct{}
+
+// strike applies the faults to a request that has just come in. It does not
+// return when the connection is reset.
 func (i *Intake) strike(r *http.Request) *refusal {
-	faults := &i.config.Faults
-	status := faults.status(i.arrivals.Add(1), time.Since(i.started))
-	if faults.Latency > 0 {
-		timer := time.NewTimer(faults.Latency)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-r.Context().Done():
-			return &refusal{http.StatusServiceUnavailable, "the intake is stopping"}
+	d, err := i.decide(r.Context())
+	switch {
+	case err != nil:
+		return &refusal{http.StatusServiceUnavailable, err.Error()}
+	case d.Reset:
+		i.refused.Add(1)
+		if c, ok := r.Context().Value(connKey{}).(*conn); ok {
+			c.reset()
 		}
-	}
-	if status != 0 {
-		return &refusal{status, "refused on purpose, by the faults that the intake was given"}
+		panic(http.ErrAbortHandler) // how a handler ends without an answer
+	case d.Status != 0:
+		return &refusal{d.Status, refusedOnPurpose}
 	}
 	return nil
 }
 
-// take moves the body of an upload into the spool and counts it.
-func (i *Intake) take(r *http.Request) *refusal {
-	format, encoding, no := checkHead(r)
-	if no != nil {
-		return no
+const refusedOnPurpose = "refused on purpose, by the faults that the intake was given"
+
+// decide says what the faults want of an upload that has just come in, after
+// they have held it. It is an error that ctx ended in the meantime.
+func (i *Intake) decide(ctx context.Context) (Decision, error) {
+	d := i.config.Faults.Decide(i.arrivals.Add(1), time.Since(i.started))
+	if d.Delay > 0 {
+		timer := time.NewTimer(d.Delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return d, errStopping
+		}
 	}
-	body, no := i.readBody(r)
+	return d, nil
+}
+
+// takeRequest moves the body of a request into the spool and counts it.
+func (i *Intake) takeRequest(r *http.Request) (format, *refusal) {
+	u, no := checkHead(r)
 	if no != nil {
-		return no
+		return 0, no
 	}
-	at, outcome, err := i.spool.put(format, encoding, body, r.Header.Get(HeaderKey))
+	if u.body, no = i.readBody(r); no != nil {
+		return 0, no
+	}
+	if err := i.take(u, r.Header.Get(HeaderKey)); err != nil {
+		return 0, &refusal{http.StatusServiceUnavailable, err.Error()}
+	}
+	return u.format, nil
+}
+
+// take moves an upload, with its body, into the spool and counts it.
+func (i *Intake) take(u upload, key string) error {
+	size := int64(len(u.body))
+	at, outcome, err := i.spool.put(u, key)
 	switch {
 	case err != nil:
-		return &refusal{http.StatusServiceUnavailable, err.Error()}
+		return err
 	case outcome == duplicate:
 		i.duplicates.Add(1)
 		return nil
 	}
-	i.bytes.Add(int64(len(body)))
+	i.bytes.Add(size)
 	i.requests.Add(1)
 	// Handlers may come here in another order than out of the spool.
 	for since := at.Sub(i.created).Nanoseconds(); ; {
@@ -132,7 +176,7 @@ func (i *Intake) refuse(w http.ResponseWriter, no *refusal) {
 }
 
 func reply(w http.ResponseWriter, status int, body string) {
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", mediaJSON)
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, body) // a sender that is gone learns nothing, whatever we do
 }

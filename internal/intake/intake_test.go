@@ -336,15 +336,18 @@ func TestOtherPaths(t *testing.T) {
 	if status, text := c.post(t, PathValidate, nil); status != http.StatusOK || text != `{"valid":true}` {
 		t.Errorf("validate: %d %s", status, text)
 	}
+	if status, _ := c.post(t, "/ping", nil); status != http.StatusNoContent {
+		t.Errorf("ping: %d, want 204", status)
+	}
 	for range 2 {
-		if status, text := c.post(t, "/api/v1/series", []byte("x")); status != http.StatusAccepted || text != `{"errors":[]}` {
-			t.Errorf("version 1: %d %s", status, text)
+		if status, text := c.post(t, "/api/v1/metadata", []byte("x")); status != http.StatusAccepted || text != `{"errors":[]}` {
+			t.Errorf("another path: %d %s", status, text)
 		}
 	}
 	c.post(t, "/intake/else", nil)
 	activity(t, c, Activity{Unknown: 3})
 	want := []string{
-		"POST /api/v1/series was acknowledged and thrown away: what comes to this path is not counted (2 times)",
+		"POST /api/v1/metadata was acknowledged and thrown away: what comes to this path is not counted (2 times)",
 		"POST /intake/else was acknowledged and thrown away: what comes to this path is not counted (1 times)",
 	}
 	if diff := cmp.Diff(want, c.Warnings()); diff != "" {

@@ -8,18 +8,25 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"floodgate/internal/payload/foreign"
 )
 
 // upload is one body that was taken and is still to be decoded.
 type upload struct {
-	number   int64 // 1 is the first one taken
-	at       time.Time
-	format   format
-	encoding string
-	size     int64
-	body     []byte // nil when it lies in file
-	file     *os.File
-	offset   int64
+	format    format
+	encoding  string
+	precision foreign.Precision // of Influx lines
+	// output is that of a program, which may write other lines in between.
+	output bool
+	body   []byte // nil when it lies in file
+
+	// Of the spool:
+	number int64 // 1 is the first one taken
+	at     time.Time
+	size   int64
+	file   *os.File
+	offset int64
 }
 
 func (u *upload) open() io.Reader {
@@ -52,18 +59,18 @@ const (
 	duplicate
 )
 
-// put takes body, which is the spool's from then on, and returns when it had
+// put takes u, whose body is the spool's from then on, and returns when it had
 // arrived. A key that was seen before makes it a duplicate, which is dropped; an
 // empty key never does. The key counts as seen only once a body with it has been
 // taken, so that an upload that failed may come again.
-func (s *spool) put(f format, encoding string, body []byte, key string) (time.Time, outcome, error) {
+func (s *spool) put(u upload, key string) (time.Time, outcome, error) {
 	hash := hashKey(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if key != "" && s.keys.seen(hash) {
 		return time.Time{}, duplicate, nil
 	}
-	u := upload{number: s.taken + 1, format: f, encoding: encoding, size: int64(len(body)), body: body}
+	u.number, u.size = s.taken+1, int64(len(u.body))
 	if s.memory+u.size <= s.memoryLimit {
 		s.memory += u.size
 	} else if err := s.spill(&u); err != nil {

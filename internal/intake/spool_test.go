@@ -49,7 +49,7 @@ func TestSpoolKeepsTheOrder(t *testing.T) {
 	for n := range 6 {
 		text := fmt.Sprint("u", n) // two fit into memory, and one more whenever one has left
 		want = append(want, text)
-		if _, _, err := s.put(seriesJSON, payload.Identity, []byte(text), ""); err != nil {
+		if _, _, err := s.put(upload{encoding: payload.Identity, body: []byte(text)}, ""); err != nil {
 			t.Fatal(err)
 		}
 		if n == 3 {
@@ -77,11 +77,11 @@ func TestSpoolKeepsTheOrder(t *testing.T) {
 func TestSpoolWithoutATemporaryFolder(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir()+"/missing")
 	s := &spool{diskLimit: 100}
-	if _, _, err := s.put(seriesJSON, payload.Identity, []byte("x"), "key"); err == nil || !strings.Contains(err.Error(), "cannot spool 1 bytes") {
+	if _, _, err := s.put(upload{encoding: payload.Identity, body: []byte("x")}, "key"); err == nil || !strings.Contains(err.Error(), "cannot spool 1 bytes") {
 		t.Errorf("got %v, want an error: an upload that is not kept must not be acknowledged", err)
 	}
 	s.memoryLimit = 100
-	if _, got, err := s.put(seriesJSON, payload.Identity, []byte("x"), "key"); got != taken || err != nil {
+	if _, got, err := s.put(upload{encoding: payload.Identity, body: []byte("x")}, "key"); got != taken || err != nil {
 		t.Errorf("the retry became %v, %v, want it taken: its key was never used up", got, err)
 	}
 }
