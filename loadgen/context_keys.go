@@ -3,7 +3,6 @@ package loadgen
 import (
 	"math"
 	"math/bits"
-	"strconv"
 
 	"floodgate/internal/dogstatsd"
 )
@@ -17,15 +16,23 @@ import (
 // says its kind, so that no name comes under two.
 type keySpace struct {
 	seed      uint64
-	keys      int
+	keys      int // in all
+	slots     int // in use at any instant; the same as keys without churn
 	instances int // of each name
-	tags      int
 	blocks    []keyBlock
 	share     float64
 	rate      float64
+
+	names     []string // instead of generated ones
+	bareNames bool     // names have no end that says their kind
+	nameBytes int
+	tags      tagStyle
+
+	timestamped, contained uint64 // shares, as share53 has them
+	containers             int
 }
 
-// keyBlock is a run of contextKeys [from, to) of one kind.
+// keyBlock is a run of slots [from, to) of one kind.
 type keyBlock struct {
 	kind     dogstatsd.Kind
 	from, to int
@@ -33,21 +40,35 @@ type keyBlock struct {
 
 // key is one contextKey.
 type key struct {
-	number int
-	kind   dogstatsd.Kind
-	rate   float64 // 1 where the key is not sampled
+	number      int
+	kind        dogstatsd.Kind
+	rate        float64 // 1 where the key is not sampled
+	timestamped bool
 }
 
 func newKeySpace(c CorpusConfig) keySpace {
-	s := keySpace{seed: c.Seed, keys: c.ContextKeys, tags: c.Tags, share: c.SampledShare, rate: c.SampleRate}
-	s.instances = max(10, (c.ContextKeys+999)/1000)
-	if c.Tags == 0 {
-		s.instances = 1 // only the name can tell keys apart
+	s := keySpace{
+		seed: c.Seed, keys: c.keysInAll(), slots: c.ContextKeys, share: c.SampledShare, rate: c.SampleRate,
+		nameBytes: c.NameBytes, timestamped: share53(c.TimestampedShare), contained: share53(c.ContainerShare), containers: c.Containers,
 	}
-	total := 0
+	s.names, _ = expandAll(c.Names, nameForbids) // Validate has read them
+	switch {
+	case c.Tags == 0 && len(c.TagPatterns) == 0:
+		s.instances = 1 // only the name can tell keys apart
+	case len(s.names) > 0:
+		s.instances = (s.keys + len(s.names) - 1) / len(s.names)
+	default:
+		s.instances = max(10, (s.keys+999)/1000)
+	}
+	s.tags = newTagStyle(c, s.instances)
+	total, kinds := 0, 0
 	for _, k := range c.Kinds {
 		total += k.Weight
+		if k.Weight > 0 {
+			kinds++
+		}
 	}
+	s.bareNames = len(s.names) > 0 && kinds == 1
 	from, weight := 0, 0
 	for _, k := range c.Kinds {
 		weight += k.Weight
@@ -60,17 +81,45 @@ func newKeySpace(c CorpusConfig) keySpace {
 	return s
 }
 
-// key returns the contextKey of that number.
+// The seeds of what is drawn for each contextKey, beside its instance's traits.
+const (
+	timestampTrait = iota + 1
+	containerTrait
+	uniqueTrait
+	lengthTrait
+	countTrait
+)
+
+// trait is a random number of a contextKey or an instance.
+func (s *keySpace) trait(which uint64, number int) uint64 {
+	return mix(s.seed+which<<56, uint64(number))
+}
+
+// share53 is a share of 0 to 1 as the number of 53-bit numbers that it covers.
+func share53(x float64) uint64 { return uint64(x * (1 << 53)) }
+
+// within reports whether a random number falls into a share.
+func within(random, share uint64) bool { return random>>11 < share }
+
+// key returns the contextKey of that number. Its kind is that of its slot, so
+// that the kinds keep their shares under churn.
 func (s *keySpace) key(number int) key {
+	slot := number
+	if number >= s.slots {
+		slot = number % s.slots
+	}
 	b := &s.blocks[0]
-	for i := 1; number >= b.to; i++ {
+	for i := 1; slot >= b.to; i++ {
 		b = &s.blocks[i]
 	}
 	k := key{number: number, kind: b.kind, rate: 1}
-	if s.share > 0 && summedOrCounted(b.kind) {
+	if s.timestamped > 0 && (b.kind == dogstatsd.Counter || b.kind == dogstatsd.Gauge) {
+		k.timestamped = within(s.trait(timestampTrait, number), s.timestamped)
+	}
+	if s.share > 0 && summedOrCounted(b.kind) && !k.timestamped {
 		// Spread evenly over the block: sampled wherever the running share
 		// passes a whole number.
-		i := number - b.from
+		i := slot - b.from
 		if math.Floor(float64(i+1)*s.share) > math.Floor(float64(i)*s.share) {
 			k.rate = s.rate
 		}
@@ -98,66 +147,58 @@ var aspects = [...]string{
 // appendName appends the metric name of k: app.requests.017.count.
 func (s *keySpace) appendName(dst []byte, k key) []byte {
 	n := k.number / s.instances
+	start := len(dst)
+	if len(s.names) > 0 {
+		dst = append(dst, s.names[n]...)
+		if s.bareNames {
+			return dst
+		}
+		return append(dst, aspects[k.kind]...)
+	}
 	dst = append(dst, "app."...)
 	dst = append(append(dst, subjects[n%len(subjects)]...), '.')
-	return append(appendPadded(dst, n, 3), aspects[k.kind]...)
+	dst = appendPadded(dst, n, 3)
+	if missing := s.nameBytes - (len(dst) - start) - len(aspects[k.kind]); missing > 0 {
+		dst = appendFiller(append(dst, '.'), missing-1, mix(s.seed, uint64(n)))
+	}
+	return append(dst, aspects[k.kind]...)
 }
 
-var (
-	environments = [...]string{"env:prod", "env:test", "env:dev", "env:stage"}
-	services     = [...]string{",svc:web-", ",svc:api-", ",svc:cart-", ",svc:auth-", ",svc:mail-", ",svc:feed-"}
-	zones        = [...]string{",az:eu-1", ",az:eu-2", ",az:us-1", ",az:us-2", ",az:ap-1"}
-	teams        = [...]string{",team:core", ",team:shop", ",team:data"}
-)
-
-// appendTags appends the tags of k, joined by commas. The instance stands last
-// and is always there; the others follow from it and come in this order as far
-// as the number of tags reaches: env, svc, az, team, ver, l07, l08, …
-func (s *keySpace) appendTags(dst []byte, k key) []byte {
-	if s.tags == 0 {
+// appendContainer appends the section that names the origin of k, or nothing.
+func (s *keySpace) appendContainer(dst []byte, k key) []byte {
+	if s.contained == 0 || !within(s.trait(containerTrait, k.number), s.contained) {
 		return dst
 	}
-	instance := k.number % s.instances
-	traits := mix(s.seed, uint64(instance))
-	pick := func(n int) int {
-		traits = mix(traits, 0)
-		return bounded(traits, n)
-	}
-	start := len(dst)
-	for i := range s.tags - 1 {
-		switch i {
-		case 0:
-			dst = append(dst, environments[pick(len(environments))]...)
-		case 1:
-			dst = append(dst, services[pick(len(services))]...)
-			dst = appendPadded(dst, pick(100), 2)
-		case 2:
-			dst = append(dst, zones[pick(len(zones))]...)
-		case 3:
-			dst = append(dst, teams[pick(len(teams))]...)
-		case 4:
-			dst = strconv.AppendInt(append(dst, ",ver:1."...), int64(pick(20)), 10)
-		default:
-			dst = append(appendPadded(append(dst, ",l"...), i+2, 2), ":v"...)
-			dst = strconv.AppendInt(dst, int64(pick(10)), 10)
+	id := s.trait(containerTrait, bounded(s.trait(containerTrait, ^k.number), s.containers))
+	dst = append(dst, "|c:ci-"...)
+	for range 4 { // 256 bits, as container runtimes have them
+		id = mix(id, 0)
+		for shift := 60; shift >= 0; shift -= 4 {
+			dst = append(dst, "0123456789abcdef"[id>>shift&15])
 		}
 	}
-	if len(dst) > start {
-		dst = append(dst, ',')
-	}
-	return appendPadded(append(dst, "id:"...), instance, 6)
+	return dst
 }
 
-// appendPadded appends n, which is not negative, with at least width digits.
+// maxPad is the most digits that numbers in patterns are filled up to.
+const maxPad = 18
+
+// appendPadded appends n, which is not negative, with at least width digits,
+// which are at most 20.
 func appendPadded(dst []byte, n, width int) []byte {
-	digits := 1
-	for rest := n; rest >= 10; rest /= 10 {
-		digits++
+	var digits [20]byte
+	at := len(digits)
+	for ; n >= 10; n /= 10 {
+		at--
+		digits[at] = '0' + byte(n%10)
 	}
-	if digits < width {
-		dst = append(dst, "000000"[:width-digits]...)
+	at--
+	digits[at] = '0' + byte(n)
+	for len(digits)-at < width {
+		at--
+		digits[at] = '0'
 	}
-	return strconv.AppendInt(dst, int64(n), 10)
+	return append(dst, digits[at:]...)
 }
 
 // mix scrambles x under a seed: Steele, Lea and Flood's SplitMix64 finaliser,

@@ -4,94 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
-	"math"
-	"strings"
 	"sync"
-
-	"floodgate/internal/dogstatsd"
 )
-
-// CorpusConfig says what the messages of a load are. Equal configurations give
-// equal corpora, byte for byte, on every machine and with any number of cores.
-type CorpusConfig struct {
-	Seed        uint64
-	Messages    int64
-	ContextKeys int // distinct name+type+tag sets
-	// Cycle gives the messages their contextKeys in one seeded order that is
-	// repeated, so that counts per key differ by at most one. Without it each
-	// message's key is drawn at random, all being equally likely.
-	Cycle bool
-	Tags  int // per message
-	// Kinds share the contextKeys by weight, exactly but for rounding.
-	Kinds []KindWeight
-	// DatagramBytes is the largest datagram that is filled; 0 puts one message
-	// into each.
-	DatagramBytes int
-	// SampledShare, 0 to 1, of the contextKeys of the kinds that are summed or
-	// counted (c, ms, h, d) carry SampleRate on each of their messages. A key is
-	// sampled always or never, so that each of its messages weighs the same and
-	// the number that arrived follows from the sum. 1/SampleRate must be a whole
-	// number, which keeps every expected total exact.
-	SampledShare float64
-	SampleRate   float64
-	// PackedValues is the number of values in each message, 1 for plain ones.
-	// Sets have no packed form and always carry one.
-	PackedValues int
-}
-
-// KindWeight is the share of the contextKeys that are of one kind.
-type KindWeight struct {
-	Kind   dogstatsd.Kind
-	Weight int
-}
-
-// The limits of a corpus. A datagram of maxDatagram bytes is the largest that
-// UDP over IPv4 carries.
-const (
-	maxDatagram = 65_507
-	maxTags     = 64
-	maxValues   = 1 << 12
-	maxMessages = 1 << 30
-	maxKeys     = 1 << 30
-	maxWeight   = 1 << 20
-)
-
-// Validate returns one error that names every fault of the configuration.
-func (c CorpusConfig) Validate() error {
-	var faults []string
-	need := func(ok bool, format string, args ...any) {
-		if !ok {
-			faults = append(faults, fmt.Sprintf(format, args...))
-		}
-	}
-	between := func(name string, n, low, high int64) {
-		need(low <= n && n <= high, "%s is %d, must be %d to %d", name, n, low, high)
-	}
-	between("Messages", c.Messages, 0, maxMessages)
-	between("ContextKeys", int64(c.ContextKeys), 1, maxKeys)
-	between("Tags", int64(c.Tags), 0, maxTags)
-	between("DatagramBytes", int64(c.DatagramBytes), 0, maxDatagram)
-	between("PackedValues", int64(c.PackedValues), 1, maxValues)
-	need(0 <= c.SampledShare && c.SampledShare <= 1, "SampledShare is %v, must be 0 to 1", c.SampledShare)
-	weight := 1 / c.SampleRate
-	need(c.SampledShare == 0 || c.SampleRate <= 1 && weight >= 1 && weight <= maxWeight && weight == math.Trunc(weight),
-		"SampleRate is %v, must be 1 divided by a whole number up to %d, such as 0.5, 0.25 or 0.1", c.SampleRate, maxWeight)
-
-	total, seen := 0, map[dogstatsd.Kind]bool{}
-	for _, k := range c.Kinds {
-		need(k.Kind >= dogstatsd.Counter && k.Kind <= dogstatsd.Set, "Kinds has kind %d, which is none", k.Kind)
-		need(!seen[k.Kind], "Kinds has %v twice", k.Kind)
-		need(0 <= k.Weight && k.Weight <= maxWeight, "Kinds gives %v the weight %d, must be 0 to %d", k.Kind, k.Weight, maxWeight)
-		seen[k.Kind] = true
-		total += k.Weight
-	}
-	need(total > 0, "Kinds has no kind of a weight above 0")
-	if len(faults) > 0 {
-		return fmt.Errorf("cannot use corpus: %s", strings.Join(faults, "; "))
-	}
-	return nil
-}
 
 // Corpus is every datagram of a load, prepared in one slab without pointers: a
 // garbage collection that falls into a burst has nothing to look at. It does
@@ -103,7 +17,9 @@ func (c CorpusConfig) Validate() error {
 type Corpus struct {
 	config CorpusConfig
 	keys   keySpace
-	order  []uint32 // the seeded cycle of contextKeys; nil where they are drawn
+	order  []uint32 // the seeded order of contextKeys; nil where all are equally likely
+	ranks  *ranks   // draws places in order; nil where it is a cycle
+	others others   // what takes the place of metrics, and how often
 
 	bytes []byte
 	// Datagram k ends before ends[k] and begins where k-1 ends.
@@ -113,7 +29,8 @@ type Corpus struct {
 	through []int64
 
 	digest  func() string
-	tallies func() []tally
+	tallies func() *tallies
+	replay  *replayed // what was read, where the corpus was not generated
 }
 
 // Config is what the corpus was made from.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
-	"strconv"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,25 +20,36 @@ const chunkMessages = 1 << 16
 
 // The streams of random numbers, besides those of the chunks, which are
 // numbered from 0.
-const orderStream = 1 << 63
+const (
+	orderStream   = 1 << 63
+	arrivalStream = 1 << 62 // of Poisson schedules
+)
 
 // NewCorpus prepares every datagram of config, on all cores. It renders the
 // messages twice: once to learn the exact size of each chunk and once into
-// place, so that the memory it needs is the memory that the corpus keeps. It
-// returns an error if config is not valid, if a message is longer than a
-// datagram may be, or if ctx is cancelled.
+// place, so that it needs little more memory than the corpus keeps: the bytes of
+// the datagrams, 8 more for each (16 where they are packed), 4 for each
+// contextKey in use that has an order and 20 more under Zipf's law, 12 of them
+// only meanwhile, and up to 9 MiB meanwhile for the texts of up to 65,536
+// contextKeys. It returns an error if config is not valid, if a message is
+// longer than a datagram may be, or if ctx is cancelled.
 func NewCorpus(ctx context.Context, config CorpusConfig) (*Corpus, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	c := &Corpus{config: config, keys: newKeySpace(config)}
+	config.Values = config.Values.filled()
+	c := &Corpus{config: config, keys: newKeySpace(config), others: newOthers(&config)}
 	c.lazily()
-	if config.Cycle {
+	if config.Cycle || config.Zipf > 0 {
 		c.order = shuffled(config.ContextKeys, newStream(config.Seed, orderStream))
 	}
+	if config.Zipf > 0 {
+		c.ranks = newRanks(config.ContextKeys, config.Zipf)
+	}
+	texts := newKeyTexts(&c.keys, config.Messages)
 	chunks := make([]chunkSize, (config.Messages+chunkMessages-1)/chunkMessages)
 	err := eachChunk(ctx, len(chunks), func(i int) (err error) {
-		chunks[i], err = c.measure(i)
+		chunks[i], err = c.measure(i, texts)
 		return err
 	})
 	if err != nil {
@@ -52,11 +63,11 @@ func NewCorpus(ctx context.Context, config CorpusConfig) (*Corpus, error) {
 	}
 	c.bytes = make([]byte, total.bytes)
 	c.ends = make([]uint64, total.datagrams)
-	if config.DatagramBytes > 0 {
+	if config.packed() {
 		c.through = make([]int64, total.datagrams)
 	}
 	err = eachChunk(ctx, len(chunks), func(i int) error {
-		return c.fill(i, chunks[i])
+		return c.fill(i, chunks[i], texts)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot prepare corpus: %w", err)
@@ -86,9 +97,9 @@ type chunkSize struct {
 }
 
 // measure renders chunk i to nowhere and returns its size.
-func (c *Corpus) measure(i int) (chunkSize, error) {
+func (c *Corpus) measure(i int, texts *keyTexts) (chunkSize, error) {
 	var size chunkSize
-	err := c.pack(i, func(line []byte, joins bool) {
+	err := c.pack(i, texts, func(line []byte, joins bool) {
 		if joins {
 			size.bytes++
 		} else {
@@ -100,9 +111,9 @@ func (c *Corpus) measure(i int) (chunkSize, error) {
 }
 
 // fill renders chunk i into its place, which begins at.
-func (c *Corpus) fill(i int, at chunkSize) error {
+func (c *Corpus) fill(i int, at chunkSize, texts *keyTexts) error {
 	end, datagram, message := at.bytes, at.datagrams-1, int64(i)*chunkMessages
-	return c.pack(i, func(line []byte, joins bool) {
+	return c.pack(i, texts, func(line []byte, joins bool) {
 		if joins {
 			c.bytes[end] = '\n'
 			end++
@@ -118,26 +129,42 @@ func (c *Corpus) fill(i int, at chunkSize) error {
 	})
 }
 
+// packed reports whether a datagram may hold several messages.
+func (c *CorpusConfig) packed() bool { return c.DatagramBytes > 0 || c.DatagramLines > 1 }
+
 // pack renders the messages of chunk i in order and says of each whether it
 // joins the datagram of the one before. The line is valid during the call.
-func (c *Corpus) pack(i int, put func(line []byte, joins bool)) error {
-	limit := c.config.DatagramBytes
-	largest := limit
-	if limit == 0 {
-		largest = maxDatagram
+func (c *Corpus) pack(i int, texts *keyTexts, put func(line []byte, joins bool)) error {
+	largest := maxDatagram
+	if c.config.DatagramBytes > 0 {
+		largest = c.config.DatagramBytes
 	}
-	var r renderer
-	size := 0
+	room := 0 // of a datagram that is filled
+	if c.config.packed() {
+		room = largest
+	}
+	lines := c.config.DatagramLines
+	if lines == 0 {
+		lines = maxMessages
+	}
+	r := renderer{texts: texts, oversize: c.others.bytes, from: c.config.TimestampFrom}
+	size, held := 0, 0
 	for m := range c.messages(i) {
 		line := r.render(&c.keys, m)
-		if len(line) > largest {
-			return fmt.Errorf("message %d has %d bytes but a datagram holds %d: lower PackedValues or Tags, or raise DatagramBytes", m.number, len(line), largest)
+		if m.class == oversizeLine {
+			size, held = room, lines // nothing joins it
+			put(line, false)
+			continue
 		}
-		joins := size > 0 && size+1+len(line) <= limit
+		if len(line) > largest {
+			return fmt.Errorf("message %d has %d bytes but a datagram holds %d: lower PackedValues, Tags or their length, or raise DatagramBytes", m.number, len(line), largest)
+		}
+		joins := held > 0 && held < lines && size+1+len(line) <= room
 		if joins {
 			size += 1 + len(line)
+			held++
 		} else {
-			size = len(line)
+			size, held = len(line), 1
 		}
 		put(line, joins)
 	}
@@ -146,9 +173,14 @@ func (c *Corpus) pack(i int, put func(line []byte, joins bool)) error {
 
 // message is one message before it is written. It is reused for the next.
 type message struct {
-	number int64
+	number int64 // in the whole load, over all shards
 	key    key
 	values []int64 // a set's one value is its member
+	due    time.Duration
+
+	class  lineClass
+	fault  dogstatsd.Fault // of what is no message
+	detail uint64          // random
 }
 
 // messages yields the messages of chunk i in order. What they are follows from
@@ -156,21 +188,23 @@ type message struct {
 //
 // A counter always adds 1 per value: then the number of messages that arrived
 // follows from a sum even when some were lost. Gauges, timers, histograms and
-// distributions draw whole numbers from 1 to 1000, whose sums are exact in a
-// float64. Each message of a set brings a member that no other message has, so
-// that the cardinalities of buckets add up.
+// distributions draw whole numbers, whose sums are exact in a float64. Each
+// message of a set brings a member that no other message has, so that the
+// cardinalities of buckets add up.
 func (c *Corpus) messages(i int) func(yield func(*message) bool) {
 	return func(yield func(*message) bool) {
-		random := newStream(c.config.Seed, uint64(i))
+		random := newStream(c.config.Seed, uint64(c.config.Shard)<<40|uint64(i))
 		m := message{values: make([]int64, c.config.PackedValues)}
 		packed := m.values
+		timed := c.config.Churn > 0 || c.config.TimestampedShare > 0
 		first := int64(i) * chunkMessages
-		for m.number = first; m.number < min(first+chunkMessages, c.config.Messages); m.number++ {
-			if c.order != nil {
-				m.key = c.keys.key(int(c.order[m.number%int64(len(c.order))]))
-			} else {
-				m.key = c.keys.key(bounded(random.Uint64(), c.keys.keys))
+		for n := first; n < min(first+chunkMessages, c.config.Messages); n++ {
+			m.number = n*c.config.shards() + int64(c.config.Shard)
+			if timed {
+				m.due = c.config.Schedule.Due(n)
 			}
+			c.others.draw(&m, random)
+			m.key = c.pick(m.number, m.due, random)
 			m.values = packed
 			switch m.key.kind {
 			case dogstatsd.Set:
@@ -182,7 +216,7 @@ func (c *Corpus) messages(i int) func(yield func(*message) bool) {
 				}
 			default:
 				for j := range m.values {
-					m.values[j] = int64(1 + bounded(random.Uint64(), 1000))
+					m.values[j] = c.config.Values.draw(random)
 				}
 			}
 			if !yield(&m) {
@@ -190,26 +224,6 @@ func (c *Corpus) messages(i int) func(yield func(*message) bool) {
 			}
 		}
 	}
-}
-
-// renderer writes messages, reusing its buffers.
-type renderer struct {
-	line, name, tags, member []byte
-	out                      dogstatsd.Out
-}
-
-// render returns the line of m, valid until the next call.
-func (r *renderer) render(keys *keySpace, m *message) []byte {
-	r.name = keys.appendName(r.name[:0], m.key)
-	r.tags = keys.appendTags(r.tags[:0], m.key)
-	r.out = dogstatsd.Out{Name: r.name, Kind: m.key.kind, Rate: m.key.rate, Tags: r.tags}
-	if m.key.kind == dogstatsd.Set {
-		r.member = strconv.AppendInt(append(r.member[:0], 'u'), m.values[0], 10)
-		r.line = dogstatsd.AppendMember(r.line[:0], &r.out, r.member)
-	} else {
-		r.line = dogstatsd.AppendInt(r.line[:0], &r.out, m.values...)
-	}
-	return r.line
 }
 
 // newStream returns one of the independent random streams of a seed.

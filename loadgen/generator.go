@@ -64,21 +64,29 @@ const (
 // maxSleep bounds how long a cancelled run takes to notice.
 const maxSleep = 50 * time.Millisecond
 
-// Result is the account of one run. OfferedMessages = SentMessages + NotSent.
+// Result is the account of one run.
+// OfferedMessages = SentMessages + GivenUp + NotSent.
 type Result struct {
 	OfferedMessages int64 // due by the schedule; by the instant of the end where a run was cut short
-	SentMessages    int64 // handed to the kernel
-	NotSent         int64 // due, but not handed over
-	SentDatagrams   int64
+	SentMessages    int64 // taken by the kernel
+	// GivenUp messages were dealt with on time, but found no room, and their
+	// sender does not wait: see DialOptions.DropWhenFull and ClientStats. That is
+	// not the generator's shortfall, as NotSent is.
+	GivenUp int64
+	NotSent int64 // due, but not dealt with
+	// SentDatagrams were taken by the kernel: the corpus's, or with a client
+	// library its own payloads.
+	SentDatagrams int64
 
-	// Lateness has one value in nanoseconds for each datagram sent: from the due
-	// time of its last message until after the system call that took it.
-	// LatenessOverflow counts those above the histogram's minute.
+	// Lateness has one value in nanoseconds for each datagram of the corpus that
+	// was sent or given up: from the due time of its last message until after the
+	// call that dealt with it. LatenessOverflow counts those above the
+	// histogram's minute.
 	Lateness         *hdrhistogram.Histogram
 	LatenessOverflow int64
 
 	Started  time.Time     // instant 0 of the schedule
-	LastSent time.Duration // since Started: when the last datagram had been handed over; 0 if none was
+	LastSent time.Duration // since Started: when the last datagram had been handed over, and a client had written what it held; 0 if none was
 	Wakeups  int64         // sleeps that ended
 	// CPU is the time that the generator's thread used; -1 where the system does
 	// not tell.
@@ -99,16 +107,24 @@ type Generator struct {
 	plan   planner
 	result Result
 
+	late      atomic.Int64              // of the last batch, in nanoseconds
 	begun     atomic.Pointer[time.Time] // nil until Run
 	offered   atomic.Int64              // -1 until the run is over
 	messages  atomic.Int64
 	datagrams atomic.Int64
 }
 
-// New returns a generator that is ready to run. It starts nothing.
+// New returns a generator that is ready to run. It starts nothing. It returns an
+// error if the configuration is not valid, or if the sender cannot send the
+// corpus as it is, which only client libraries refuse.
 func New(config Config) (*Generator, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
+	}
+	if p, ok := config.Sender.(preparer); ok {
+		if err := p.prepare(config.Corpus); err != nil {
+			return nil, err
+		}
 	}
 	g := &Generator{
 		config: config,
@@ -149,16 +165,32 @@ func (g *Generator) Run(ctx context.Context, start time.Time) (Result, error) {
 	earlier := g.config.Sender.Stats()
 	err = g.loop(ctx, clock)
 	offered := g.config.Schedule.DueBy(clock.elapsed())
+	if f, ok := g.config.Sender.(flusher); ok && g.plan.next > 0 {
+		err = errors.Join(err, f.flush())
+		g.result.LastSent = clock.elapsed()
+	}
+	g.result.CPU = clock.close()
+	g.result.Started = start
+	g.account(offered, g.config.Sender.Stats().Sub(earlier))
+	return g.result, err
+}
 
+// account completes the result of a run by what its sender counted.
+func (g *Generator) account(offered int64, sender SenderStats) {
 	r := &g.result
-	r.CPU = clock.close()
-	r.Started = start
-	r.SentMessages, r.SentDatagrams = g.messages.Load(), g.datagrams.Load()
+	dealt := g.config.Corpus.MessagesBefore(g.plan.next)
 	r.OfferedMessages = offered
-	r.NotSent = offered - r.SentMessages
-	r.Sender = g.config.Sender.Stats().Sub(earlier)
+	r.NotSent = offered - dealt
+	r.GivenUp = sender.GivenUpMessages
+	r.SentMessages = dealt - r.GivenUp
+	r.SentDatagrams = int64(g.plan.next) - sender.GivenUpDatagrams
+	if sender.Client.Submitted > 0 {
+		r.SentDatagrams = sender.Client.Payloads
+	}
+	r.Sender = sender
 	g.offered.Store(offered)
-	return *r, err
+	g.messages.Store(r.SentMessages)
+	g.datagrams.Store(r.SentDatagrams)
 }
 
 func (g *Generator) loop(ctx context.Context, clock *clock) error {
@@ -198,14 +230,20 @@ func (g *Generator) book(n int, elapsed time.Duration) {
 			g.result.LatenessOverflow++
 		}
 	}
+	g.late.Store(int64(elapsed - g.plan.due(g.plan.next)))
 	g.plan.advance(n)
 	g.result.LastSent = elapsed
 	g.datagrams.Store(int64(g.plan.next))
 	g.messages.Store(g.config.Corpus.MessagesBefore(g.plan.next))
 }
 
+// Late is how late the batch handed over last was, by its first datagram. It may
+// be called from any goroutine and at any time.
+func (g *Generator) Late() time.Duration { return time.Duration(g.late.Load()) }
+
 // Progress says how far the run is. It may be called from any goroutine and at
 // any time; the three numbers are each true but not of exactly one instant.
+// While the run lasts, what the sender gave up counts as sent.
 func (g *Generator) Progress() Progress {
 	p := Progress{SentMessages: g.messages.Load(), SentDatagrams: g.datagrams.Load()}
 	if p.OfferedMessages = g.offered.Load(); p.OfferedMessages < 0 {

@@ -47,11 +47,11 @@ func newGenerator(t testing.TB, c *Corpus, over time.Duration, s Sender) *Genera
 // balanced checks what must hold of every result, however the run ended.
 func balanced(t *testing.T, g *Generator, r Result) {
 	t.Helper()
-	if r.OfferedMessages != r.SentMessages+r.NotSent || r.NotSent < 0 {
-		t.Errorf("offered %d, sent %d, not sent %d", r.OfferedMessages, r.SentMessages, r.NotSent)
+	if r.OfferedMessages != r.SentMessages+r.GivenUp+r.NotSent || r.NotSent < 0 {
+		t.Errorf("offered %d, sent %d, given up %d, not sent %d", r.OfferedMessages, r.SentMessages, r.GivenUp, r.NotSent)
 	}
-	if n := r.Lateness.TotalCount() + r.LatenessOverflow; n != r.SentDatagrams {
-		t.Errorf("%d datagrams sent, the lateness of %d recorded", r.SentDatagrams, n)
+	if n := r.Lateness.TotalCount() + r.LatenessOverflow; n != r.SentDatagrams+r.Sender.GivenUpDatagrams {
+		t.Errorf("%d datagrams sent, %d given up, the lateness of %d recorded", r.SentDatagrams, r.Sender.GivenUpDatagrams, n)
 	}
 	if p := g.Progress(); p != (Progress{r.OfferedMessages, r.SentMessages, r.SentDatagrams}) {
 		t.Errorf("progress %+v after a run of %+v", p, r)

@@ -2,25 +2,35 @@ package loadgen
 
 import (
 	"errors"
-	"fmt"
-	"net"
-	"strings"
 	"time"
 )
 
 // Sender hands the datagrams of a corpus to the kernel. It is used by one
 // goroutine at a time.
 type Sender interface {
-	// Send hands over datagrams [from, to) of c, in order, and returns how many
-	// of them the kernel took: those and no others count as sent. It returns
-	// fewer with a nil error when the receiver had no room for a while, at most
-	// patience, and the caller may call again for the rest. Any error is final;
-	// it wraps ErrTargetGone where nobody receives any more.
-	Send(c *Corpus, from, to int) (sent int, err error)
+	// Send deals with datagrams [from, to) of c, in order, and returns with how
+	// many: each was taken by the kernel, or by a client library, or was given up
+	// and counted so in Stats. It returns fewer with a nil error when the receiver
+	// had no room for a while, at most patience, and the caller may call again for
+	// the rest. Any error is final; it wraps ErrTargetGone where nobody receives
+	// any more.
+	Send(c *Corpus, from, to int) (n int, err error)
 	// Stats is what the sender counted since it was made.
 	Stats() SenderStats
 	// Close frees the socket. What was sent stays sent.
 	Close() error
+}
+
+// preparer is a sender with work to do on a corpus before the clock starts. It
+// refuses a corpus that it cannot send as it is.
+type preparer interface {
+	prepare(c *Corpus) error
+}
+
+// flusher is a sender that holds messages back. What it has taken is with the
+// kernel, or given up, only after flush.
+type flusher interface {
+	flush() error
 }
 
 // ErrTargetGone is wrapped by the errors of a sender whose receiver has closed
@@ -38,68 +48,61 @@ type SenderStats struct {
 	EAGAIN  int64 // refused: the receiver's queue or the socket's buffer was full
 	ENOBUFS int64 // refused: the kernel had no memory for it
 	Refused int64 // refused: nobody receives (any more)
-	// Blocked is the time spent waiting after EAGAIN and ENOBUFS. A unixgram
-	// receiver that is full blocks its sender, and this is where that shows.
+	// Segmented counts the datagrams that left in runs that the kernel cut up
+	// (UDP GSO), several to a write.
+	Segmented int64
+	// GivenUpDatagrams, and the messages in them, were not sent because there was
+	// no room for them and the sender does not wait. Of a client library only the
+	// messages are known: it packs them as it likes.
+	GivenUpDatagrams, GivenUpMessages int64
+	// Blocked is the time spent waiting after EAGAIN and ENOBUFS. A unix socket
+	// whose receiver is full blocks its sender, and this is where that shows.
 	Blocked time.Duration
+	// Client is what a client library says of itself; zero without one.
+	Client ClientStats
+}
+
+// ClientStats is the account of a client library, in its own words: it packs
+// messages into payloads, and may lose them before they reach the kernel.
+// Submitted = Written + QueueDropped + WriterDropped once it has been flushed.
+type ClientStats struct {
+	Submitted     int64 // messages handed to its functions
+	Written       int64 // messages that the kernel took
+	QueueDropped  int64 // messages dropped because its queue was full
+	WriterDropped int64 // messages dropped because the write failed or took too long
+
+	// From its own telemetry.
+	Payloads              int64 // datagrams or frames that the kernel took
+	PayloadsQueueDropped  int64
+	PayloadsWriterDropped int64
 }
 
 // Sub is what was counted since an earlier reading.
-func (s SenderStats) Sub(earlier SenderStats) SenderStats {
-	return SenderStats{
-		Calls:   s.Calls - earlier.Calls,
-		EAGAIN:  s.EAGAIN - earlier.EAGAIN,
-		ENOBUFS: s.ENOBUFS - earlier.ENOBUFS,
-		Refused: s.Refused - earlier.Refused,
-		Blocked: s.Blocked - earlier.Blocked,
-	}
+func (s SenderStats) Sub(earlier SenderStats) SenderStats { return s.plus(earlier, -1) }
+
+// plus adds other, times sign.
+func (s SenderStats) plus(other SenderStats, sign int64) SenderStats {
+	s.Calls += sign * other.Calls
+	s.EAGAIN += sign * other.EAGAIN
+	s.ENOBUFS += sign * other.ENOBUFS
+	s.Refused += sign * other.Refused
+	s.Segmented += sign * other.Segmented
+	s.GivenUpDatagrams += sign * other.GivenUpDatagrams
+	s.GivenUpMessages += sign * other.GivenUpMessages
+	s.Blocked += time.Duration(sign) * other.Blocked
+	c, o := &s.Client, other.Client
+	c.Submitted += sign * o.Submitted
+	c.Written += sign * o.Written
+	c.QueueDropped += sign * o.QueueDropped
+	c.WriterDropped += sign * o.WriterDropped
+	c.Payloads += sign * o.Payloads
+	c.PayloadsQueueDropped += sign * o.PayloadsQueueDropped
+	c.PayloadsWriterDropped += sign * o.PayloadsWriterDropped
+	return s
 }
 
-// DialOptions change how Dial connects.
-type DialOptions struct {
-	// AllowRemote permits UDP to other machines than this one. A burst is an
-	// attack on whoever did not ask for it, so that takes a decision.
-	AllowRemote bool
-}
-
-// SplitURL takes a target's URL apart into the network and address that Dial
-// wants: udp://host:port or unixgram:///path.
-func SplitURL(url string) (network, address string, err error) {
-	network, address, _ = strings.Cut(url, "://")
-	if address == "" || network != "udp" && network != "unixgram" {
-		return "", "", fmt.Errorf("cannot read target URL %q: want udp://host:port or unixgram:///path", url)
-	}
-	return network, address, nil
-}
-
-// Dial returns a sender to a datagram socket: network "udp" with host:port, or
-// "unixgram" with a path. For UDP it refuses addresses that are not loopback
-// unless the options allow them. That it succeeds does not mean that a UDP
-// target exists; a unixgram target must.
-func Dial(network, address string, options DialOptions) (Sender, error) {
-	conn, err := dial(network, address, options)
-	if err != nil {
-		return nil, fmt.Errorf("cannot send to %s://%s: %w", network, address, err)
-	}
-	return newSender(conn, network+"://"+address)
-}
-
-func dial(network, address string, options DialOptions) (net.Conn, error) {
-	switch network {
-	case "udp":
-		to, err := net.ResolveUDPAddr(network, address)
-		if err != nil {
-			return nil, err
-		}
-		if to.IP == nil || to.Port == 0 {
-			return nil, errors.New("want a host and a port, such as 127.0.0.1:8125")
-		}
-		if !to.IP.IsLoopback() && !options.AllowRemote {
-			return nil, errors.New("it is another machine: load goes to loopback only, unless remote targets are allowed")
-		}
-		// The address as resolved: a second look-up might say something else.
-		return net.DialUDP(network, nil, to)
-	case "unixgram":
-		return net.DialUnix(network, nil, &net.UnixAddr{Name: address, Net: network})
-	}
-	return nil, errors.New("want udp or unixgram")
+// giveUp counts datagrams [from, to) of c as not sent for want of room.
+func (s *SenderStats) giveUp(c *Corpus, from, to int) {
+	s.GivenUpDatagrams += int64(to - from)
+	s.GivenUpMessages += c.MessagesBefore(to) - c.MessagesBefore(from)
 }

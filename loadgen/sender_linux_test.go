@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,27 +13,58 @@ import (
 
 func TestSendAllocatesNothing(t *testing.T) {
 	c := newCorpus(t, plain(2*batchSize))
-	for _, network := range []string{"udp", "unixgram"} {
-		conn, address := receiver(t, network)
-		s := senders["system"](t, network, address)
-		defer s.Close()
-		// Read, so that the unix socket takes more, but without allocating,
-		// because every goroutine's allocations are counted.
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			buf := make([]byte, 1024)
-			for {
-				if _, err := conn.(net.Conn).Read(buf); err != nil {
-					return
-				}
-			}
-		}()
-		if n := testing.AllocsPerRun(20, func() { _, _ = s.Send(c, 0, 2*batchSize) }); n != 0 {
-			t.Errorf("%s: %v allocations in a call of Send", network, n)
+	for _, test := range []struct {
+		network string
+		options DialOptions
+	}{
+		{UDP, DialOptions{}},
+		{UDP, DialOptions{Method: GSO}},
+		{UDP, DialOptions{Method: Single}},
+		{UDP, DialOptions{Sockets: 3}},
+		{Unixgram, DialOptions{}},
+		{Unixgram, DialOptions{DropWhenFull: true}},
+		{UnixStream, DialOptions{}},
+		{UnixStream, DialOptions{DropWhenFull: true}},
+		{TCP, DialOptions{}},
+	} {
+		var conns []net.Conn
+		var address string
+		var listener net.Listener
+		if test.network == UnixStream || test.network == TCP {
+			listener, address = listenStream(t, test.network)
+		} else {
+			var conn net.PacketConn
+			conn, address = receiver(t, test.network)
+			conns = append(conns, conn.(net.Conn))
 		}
-		conn.Close()
-		<-done
+		s, err := Dial(test.network, address, test.options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if listener != nil {
+			conns = append(conns, accept(t, listener))
+		}
+		// Read, so that a unix socket or a stream takes more, but without
+		// allocating, because every goroutine's allocations are counted.
+		var readers sync.WaitGroup
+		for _, conn := range conns {
+			readers.Go(func() {
+				buf := make([]byte, 64<<10)
+				for {
+					if _, err := conn.Read(buf); err != nil {
+						return
+					}
+				}
+			})
+		}
+		if n := testing.AllocsPerRun(20, func() { _, _ = s.Send(c, 0, 2*batchSize) }); n != 0 {
+			t.Errorf("%s, %+v: %v allocations in a call of Send", test.network, test.options, n)
+		}
+		s.Close()
+		for _, conn := range conns {
+			conn.Close()
+		}
+		readers.Wait()
 	}
 }
 

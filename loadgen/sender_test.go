@@ -253,7 +253,10 @@ func TestDialRefuses(t *testing.T) {
 	check("udp", "127.0.0.1:0", "want a host and a port")
 	check("udp", "127.0.0.1", "missing port")
 	check("unixgram", filepath.Join(t.TempDir(), "none"), "no such file")
-	check("tcp", "127.0.0.1:8125", "want udp or unixgram")
+	check("tcp", "192.0.2.1:8125", "another machine")
+	check("tcp", ":8125", "want a host and a port")
+	check("unixstream", filepath.Join(t.TempDir(), "none"), "no such file")
+	check("sctp", "127.0.0.1:8125", "want udp, unixgram, unixstream or tcp")
 
 	// Reserved for documentation: allowed to be dialled, never answered.
 	s, err := Dial("udp", "192.0.2.1:8125", DialOptions{AllowRemote: true})
@@ -274,7 +277,37 @@ func TestSplitURL(t *testing.T) {
 	check("udp://127.0.0.1:8125", "udp", "127.0.0.1:8125")
 	check("udp://[::1]:8125", "udp", "[::1]:8125")
 	check("unixgram:///var/run/x.sock", "unixgram", "/var/run/x.sock")
+	check("unixstream:///var/run/x.sock", "unixstream", "/var/run/x.sock")
+	check("tcp://127.0.0.1:8125", "tcp", "127.0.0.1:8125")
+	check("unix:///var/run/x.sock", "", "")
 	check("127.0.0.1:8125", "", "")
 	check("http://127.0.0.1:8125", "", "")
 	check("udp://", "", "")
+}
+
+func TestDialOptionsThatDoNotFit(t *testing.T) {
+	for _, test := range []struct {
+		network string
+		options DialOptions
+		want    string
+	}{
+		{UDP, DialOptions{Method: "io_uring"}, `method "io_uring" is unknown`},
+		{UDP, DialOptions{Client: "statsd.js"}, `client "statsd.js" is unknown`},
+		{UDP, DialOptions{Sockets: -1}, "-1 sockets: want 1 to 1024"},
+		{TCP, DialOptions{Method: Single}, "tcp is a stream"},
+		{Unixgram, DialOptions{Method: GSO}, "gso is for udp"},
+		{UDP, DialOptions{Method: Single, DropWhenFull: true}, "can drop when full"},
+		{UDP, DialOptions{ClientLines: 1}, "needs a client"},
+		{TCP, DialOptions{Client: DatadogGo}, "has no tcp"},
+		{UDP, DialOptions{Client: DatadogGo, Method: Single}, "a way of its own"},
+		{UDP, DialOptions{Client: DatadogGo, ClientBytes: maxDatagram + 1}, "up to 65507 bytes"},
+	} {
+		s, err := Dial(test.network, "127.0.0.1:8125", test.options)
+		if err == nil {
+			s.Close()
+			t.Errorf("%s with %+v is accepted", test.network, test.options)
+		} else if !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s with %+v: %v, want %q", test.network, test.options, err, test.want)
+		}
+	}
 }

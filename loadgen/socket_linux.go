@@ -1,0 +1,121 @@
+package loadgen
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// socket is a connected socket outside the net package: each write says
+// MSG_DONTWAIT and so never waits, and where there is no room it polls. That
+// way it is known exactly how long a sender was blocked, and never longer than
+// patience.
+type socket struct {
+	file  *os.File
+	fd    uintptr
+	name  string
+	poll  [1]unix.PollFd
+	stats SenderStats
+}
+
+// newSocket takes conn over and closes it.
+func newSocket(conn net.Conn, name string) (socket, error) {
+	defer conn.Close()
+	from, ok := conn.(interface{ File() (*os.File, error) })
+	if !ok {
+		return socket{}, fmt.Errorf("%T has no file descriptor", conn)
+	}
+	file, err := from.File()
+	if err != nil {
+		return socket{}, err
+	}
+	s := socket{file: file, fd: file.Fd(), name: name}
+	s.poll[0] = unix.PollFd{Fd: int32(s.fd), Events: unix.POLLOUT}
+	return s, nil
+}
+
+func (s *socket) Stats() SenderStats { return s.stats }
+
+// await waits until the socket may take more, after it refused with errno, and
+// reports whether there is time left to try.
+func (s *socket) await(errno unix.Errno, giveUp time.Time) bool {
+	begun := time.Now()
+	left := giveUp.Sub(begun)
+	if left <= 0 {
+		return false
+	}
+	s.count(errno)
+	if errno == unix.ENOBUFS {
+		s.stats.Blocked += pause()
+		return true
+	}
+	_, err := unix.Poll(s.poll[:], int((left+time.Millisecond-1)/time.Millisecond))
+	s.stats.Blocked += time.Since(begun)
+	// What poll itself cannot do, the next write will say.
+	return err == nil || errors.Is(err, unix.EINTR)
+}
+
+// full says whether errno means that there is no room.
+func full(errno unix.Errno) bool { return errno == unix.EAGAIN || errno == unix.ENOBUFS }
+
+// count counts a refusal for want of room.
+func (s *socket) count(errno unix.Errno) {
+	if errno == unix.ENOBUFS {
+		s.stats.ENOBUFS++
+	} else {
+		s.stats.EAGAIN++
+	}
+}
+
+// take hands over b, or what of it there is room for until giveUp; at once,
+// without wait.
+func (s *socket) take(b []byte, wait bool, giveUp time.Time) (int, error) {
+	taken := 0
+	for taken < len(b) {
+		s.stats.Calls++
+		rest := b[taken:]
+		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, s.fd, uintptr(unsafe.Pointer(unsafe.SliceData(rest))), uintptr(len(rest)),
+			unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+		runtime.KeepAlive(rest)
+		switch {
+		case errno == 0:
+			taken += int(n)
+		case errno == unix.EINTR:
+		case full(errno):
+			if !wait {
+				s.count(errno)
+				return taken, nil
+			}
+			if !s.await(errno, giveUp) {
+				return taken, nil
+			}
+		default:
+			return taken, s.failure(errno)
+		}
+	}
+	return taken, nil
+}
+
+// failure is the final error of a socket that said errno.
+func (s *socket) failure(errno unix.Errno) error {
+	if isGone(errno) {
+		s.stats.Refused++
+		return fmt.Errorf("cannot send to %s: %w: %w", s.name, ErrTargetGone, errno)
+	}
+	return fmt.Errorf("cannot send to %s: %w", s.name, errno)
+}
+
+func (s *socket) close() error { return s.file.Close() }
+
+func (s *socket) counted() *SenderStats { return &s.stats }
+
+func openStream(conn net.Conn, name string) (stream, error) {
+	s, err := newSocket(conn, name)
+	return &s, err
+}
