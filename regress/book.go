@@ -13,12 +13,17 @@ import (
 
 // book finds the record that counts for each planned replicate.
 type book struct {
-	planned  map[string]int  // pairs by scenario
+	planned  map[side]int    // replicates, by scenario and role
 	roles    map[string]bool // the roles to judge
 	last     map[place]*record.Record
 	twice    map[place]bool // more than one record claims the last attempt
+	apart    bool           // the roles ran apart: replicates of one number are no pair
+	designs  map[string]*boundaries
 	warnings []string
 }
+
+// side is one role of a scenario.
+type side struct{ scenario, role string }
 
 // place is where a record belongs.
 type place struct {
@@ -31,15 +36,8 @@ type place struct {
 // warning.
 func newBook(in Input) *book {
 	b := &book{
-		planned: make(map[string]int), roles: make(map[string]bool),
-		last: make(map[place]*record.Record), twice: make(map[place]bool),
-	}
-	for _, s := range in.Scenarios {
-		planned, said := in.Replicates[s.Name]
-		if !said {
-			planned = s.Replicates
-		}
-		b.planned[s.Name] = planned
+		planned: plannedIn(in), roles: make(map[string]bool), apart: in.Apart,
+		last: make(map[place]*record.Record), twice: make(map[place]bool), designs: make(map[string]*boundaries),
 	}
 	for _, role := range in.Roles {
 		b.roles[role] = true
@@ -49,7 +47,7 @@ func newBook(in Input) *book {
 		if r == nil {
 			continue
 		}
-		planned, known := b.planned[r.Scenario]
+		planned, known := b.planned[side{r.Scenario, r.Variant.Role}]
 		switch {
 		case !known:
 			stray[fmt.Sprintf("of scenario %s, which was not planned", r.Scenario)]++
@@ -70,6 +68,53 @@ func newBook(in Input) *book {
 	}
 	slices.Sort(b.warnings) // the order of a map is no order
 	return b
+}
+
+// plannedIn is how many replicates of each role were planned. Runs made apart
+// say it for themselves, each for its own side.
+func plannedIn(in Input) map[side]int {
+	planned := make(map[side]int)
+	for _, s := range in.Scenarios {
+		pairs, said := in.Replicates[s.Name]
+		if !said {
+			pairs = s.Replicates
+		}
+		if !in.Apart {
+			pairs = endedAfter(in.Records, s.Name, pairs)
+		}
+		for _, role := range []string{record.Baseline, record.Candidate} {
+			n := pairs
+			if in.Apart {
+				n = plannedApart(in.Records, side{s.Name, role})
+			}
+			planned[side{s.Name, role}] = n
+		}
+	}
+	return planned
+}
+
+// endedAfter is the number of pairs that were to be run in the end: those of the
+// look that ended the scenario, as its records say, or all.
+func endedAfter(records []*record.Record, scenario string, pairs int) int {
+	for _, r := range records {
+		if r != nil && r.Scenario == scenario && r.Order.Ended > 0 && slices.Contains(r.Order.Looks, r.Order.Ended) {
+			pairs = min(pairs, r.Order.Ended)
+		}
+	}
+	return pairs
+}
+
+// plannedApart is the number of replicates that the records of one side tell of.
+func plannedApart(records []*record.Record, of side) int {
+	var own []*record.Record
+	planned := 0
+	for _, r := range records {
+		if r != nil && r.Scenario == of.scenario && r.Variant.Role == of.role {
+			own = append(own, r)
+			planned = max(planned, r.Order.Planned, r.Replicate+1)
+		}
+	}
+	return endedAfter(own, of.scenario, planned)
 }
 
 // enter keeps r if it is the last attempt at its place so far.
@@ -106,11 +151,17 @@ func (b *book) value(at place, measure string) (*record.Record, float64, string)
 	if fault != "" {
 		return nil, 0, fault
 	}
-	m, measured := r.Measure(measure)
-	if !measured || math.IsNaN(m.Value) || math.IsInf(m.Value, 0) {
+	value, measured := measured(r, measure)
+	if !measured {
 		return nil, 0, fmt.Sprintf("the %s has no %s", at.role, measure)
 	}
-	return r, m.Value, ""
+	return r, value, ""
+}
+
+// measured returns the finite value of a measure, if there is one.
+func measured(r *record.Record, measure string) (float64, bool) {
+	m, found := r.Measure(measure)
+	return m.Value, found && !math.IsNaN(m.Value) && !math.IsInf(m.Value, 0)
 }
 
 // recordPair is a pair with the records it was read from.
@@ -122,7 +173,7 @@ type recordPair struct {
 // pairs returns the complete pairs of a scenario by replicate, and a fault for
 // each planned pair that is not complete.
 func (b *book) pairs(s scenarios.Scenario) (pairs []recordPair, faults []string) {
-	planned := b.planned[s.Name]
+	planned := b.planned[side{s.Name, record.Baseline}]
 	if planned < 1 {
 		return nil, []string{"no pairs were planned"}
 	}
@@ -159,7 +210,7 @@ func (b *book) any(scenario string) bool {
 // 0, so they are counted also where their records were not kept.
 func (b *book) repeats(scenario string) int {
 	n := 0
-	for i := range b.planned[scenario] {
+	for i := range b.planned[side{scenario, record.Baseline}] {
 		attempts := 0
 		for _, role := range []string{record.Baseline, record.Candidate} {
 			if r := b.last[place{scenario, role, i}]; r != nil {
@@ -174,12 +225,13 @@ func (b *book) repeats(scenario string) int {
 // missingOf names the replicates of one role that cannot be judged.
 func (b *book) missingOf(s scenarios.Scenario, role string) []string {
 	var missing []string
-	for i := range b.planned[s.Name] {
+	planned := b.planned[side{s.Name, role}]
+	for i := range planned {
 		if _, fault := b.valid(place{s.Name, role, i}); fault != "" {
 			missing = append(missing, fmt.Sprintf("replicate %d: %s", i, fault))
 		}
 	}
-	if b.planned[s.Name] < 1 {
+	if planned < 1 {
 		missing = append(missing, "no replicates were planned")
 	}
 	if len(missing) == 0 {

@@ -47,17 +47,13 @@ func (l *lines) addCheck(c CheckResult) {
 	if !c.Gate {
 		return
 	}
-	line := fmt.Sprintf("%s, bounds check %s: %d/%d replicas passed.", c.Scenario, c.Check.Name(), c.Passed, c.Total)
-	if c.Missing > 0 {
-		line += fmt.Sprintf(" Not measured in %d.", c.Missing)
-	}
 	switch {
-	case c.broken() > 0:
-		l.failed = append(l.failed, fmt.Sprintf("%s Failed %d which is > 0. Gate FAILED.", line, c.broken()))
-	case !c.OK:
-		l.unmeasured = append(l.unmeasured, line+" Gate NOT DECIDED.")
+	case c.OK:
+		l.passed = append(l.passed, c.Sentence())
+	case c.Failed():
+		l.failed = append(l.failed, c.Sentence())
 	default:
-		l.passed = append(l.passed, line+" Gate passed.")
+		l.unmeasured = append(l.unmeasured, c.Sentence())
 	}
 }
 

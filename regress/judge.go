@@ -22,7 +22,11 @@ type Input struct {
 	// Roles are the roles that were planned. Leave it empty to judge by the
 	// roles that occur in Records; say both to have a run whose baseline left
 	// no record at all come out as unmeasured and not as a run of one variant.
-	Roles   []string
+	Roles []string
+	// Apart says that the two roles come from runs of their own. Then replicates of
+	// one number are no pair: two samples are compared (Welch's test on the
+	// logarithms), and how many replicates each side planned its records say.
+	Apart   bool
 	Options Options
 }
 
@@ -44,9 +48,10 @@ func Judge(in Input) Verdict {
 		role = record.Baseline
 	}
 	var missing []string
+	var compared []comparison
 	for _, s := range in.Scenarios {
 		if b.roles[record.Baseline] && b.roles[record.Candidate] {
-			v.Comparisons = append(v.Comparisons, b.compare(s, in.Options))
+			compared = append(compared, b.compare(s, in.Options))
 		} else {
 			missing = append(missing, b.missingOf(s, role)...)
 		}
@@ -54,7 +59,7 @@ func Judge(in Input) Verdict {
 			v.Checks = append(v.Checks, b.check(s, c, role))
 		}
 	}
-	adjust(v.Comparisons)
+	v.Comparisons = adjust(compared)
 	v.Decision = decide(v, missing, len(in.Scenarios))
 	return v
 }
@@ -65,94 +70,169 @@ func (c Comparison) Confirmed(o Options) bool {
 	return c.Mark == Regressed && c.PAdjusted <= o.Alpha()
 }
 
+// comparison is a Comparison before it is adjusted for the others of the run.
+type comparison struct {
+	Comparison
+	p float64 // of H0: no change for the worse, whatever the rule
+}
+
 // compare judges the goal of one scenario.
-func (b *book) compare(s scenarios.Scenario, o Options) Comparison {
-	c := Comparison{
-		Scenario: s.Name, Goal: s.Goal, Erratic: s.Erratic, Planned: b.planned[s.Name],
-		P: 1, PAdjusted: 1, PRandom: 1, Mark: NoVerdict,
-	}
-	pairs, faults := b.pairs(s)
-	for _, p := range pairs {
-		c.Pairs = append(c.Pairs, p.Pair)
-	}
+func (b *book) compare(s scenarios.Scenario, o Options) comparison {
+	c := comparison{Comparison: Comparison{
+		Scenario: s.Name, Goal: s.Goal, Erratic: s.Erratic, Planned: b.planned[side{s.Name, record.Baseline}],
+		P: 1, PAdjusted: 1, PRandom: 1, Q: 1, Mark: NoVerdict,
+	}, p: 1}
 	c.Repeats = b.repeats(s.Name)
-	c.Warnings = doubts(pairs)
-	if fault := unfitForRatios(c); fault != "" {
+	var faults []string
+	var logs logarithms
+	if b.apart {
+		c.Apart = new(Samples)
+		*c.Apart, faults, c.Warnings = b.samples(s)
+		c.Planned = max(c.Planned, b.planned[side{s.Name, record.Candidate}])
+		logs.baseline, logs.candidate = logsOf(c.Apart.Baseline), logsOf(c.Apart.Candidate)
+	} else {
+		var pairs []recordPair
+		pairs, faults = b.pairs(s)
+		for _, p := range pairs {
+			c.Pairs = append(c.Pairs, p.Pair)
+			logs.ratios = append(logs.ratios, math.Log(p.Candidate)-math.Log(p.Baseline))
+		}
+		c.Warnings = doubts(pairs)
+	}
+	design, fault := b.looksOf(s.Name)
+	if fault != "" {
 		faults = append(faults, fault)
-	} else if len(c.Pairs) > 0 {
-		j := c.estimate(o)
-		c.Mark, c.Reason, c.PairsNeeded = j.mark, j.reason, j.pairs
+	}
+	if fault := unfitForRatios(c.Comparison); fault != "" {
+		faults = append(faults, fault)
+	} else if logs.enough() {
+		var at *looked
+		if design != nil {
+			at = design.at(len(logs.ratios), o.Confidence)
+			c.Looked = &at.Looked
+		}
+		c.judge(logs, at, o)
 	}
 	if len(faults) > 0 {
-		c.Mark, c.Reason, c.PairsNeeded = NoVerdict, firstOf(faults), 0
+		c.Mark, c.Reason, c.PairsNeeded, c.p = NoVerdict, firstOf(faults), 0, 1
 	}
 	return c
 }
 
-// estimate fills in the figures of c from its pairs, at least one and all with
-// values above zero, and judges them.
-func (c *Comparison) estimate(o Options) judgement {
+// judge fills in the figures of c and its mark, at a look if there is one.
+func (c *comparison) judge(logs logarithms, at *looked, o Options) {
 	worse := 1.0
 	if c.Goal.Better == "higher" {
 		worse = -1
 	}
-	d := make([]float64, len(c.Pairs))
-	for i, p := range c.Pairs {
-		d[i] = math.Log(p.Candidate) - math.Log(p.Baseline)
+	holds := func(p float64) float64 { return p }
+	if at != nil {
+		o.Confidence, holds = at.confidence, at.adjust
 	}
-	e := estimateOf(d, o.Confidence, worse)
+	var e estimate
+	if c.Apart != nil {
+		e = estimateApart(logs.baseline, logs.candidate, o.Confidence, worse)
+	} else {
+		e = estimateOf(logs.ratios, o.Confidence, worse)
+		c.PRandom = signFlip(logs.ratios)
+	}
 	c.Delta, c.Robust = e.student.relative(), e.robust.relative()
-	c.Spread, c.P, c.PRandom = e.spread, e.p, signFlip(d)
-	c.MinimumDetectable = MinimumDetectable(e.n, e.spread, o.Confidence)
-	return e.outlook(o, e.judge(o, c.Erratic))
+	c.Spread, c.P, c.p = e.spread, holds(e.pBeyond(o.null())), holds(e.p)
+	c.MinimumDetectable = detectable(e.freedom, e.deviation, o.Confidence)
+	j := e.outlook(o, e.judge(o, c.Erratic))
+	c.Mark, c.Reason, c.PairsNeeded = j.mark, j.reason, j.pairs
 }
 
-// unfitForRatios says why the pairs of c have no ratios; empty when they have.
+// logarithms are the values that a comparison is computed from: log ratios of
+// pairs, or the logarithms of two samples.
+type logarithms struct{ ratios, baseline, candidate []float64 }
+
+func (l logarithms) enough() bool {
+	return len(l.ratios) > 0 || len(l.baseline) > 0 && len(l.candidate) > 0
+}
+
+func logsOf(values []float64) []float64 {
+	logs := make([]float64, len(values))
+	for i, x := range values {
+		logs[i] = math.Log(x)
+	}
+	return logs
+}
+
+// unfitForRatios says why the values of c have no ratios; empty when they have.
 func unfitForRatios(c Comparison) string {
-	zeros, first := 0, ""
+	zeros, all, first := 0, 0, ""
+	look := func(role string, replicate int, value float64) {
+		all++
+		if value > 0 {
+			return
+		}
+		zeros++
+		if first == "" {
+			first = fmt.Sprintf("replicate %d of the %s has %s", replicate, role, scenarios.Format(value, c.Goal.Unit))
+		}
+	}
 	for _, p := range c.Pairs {
-		for _, side := range []struct {
-			role  string
-			value float64
-		}{{record.Baseline, p.Baseline}, {record.Candidate, p.Candidate}} {
-			if side.value > 0 {
-				continue
-			}
-			zeros++
-			if first == "" {
-				first = fmt.Sprintf("replicate %d of the %s has %s", p.Replicate, side.role, scenarios.Format(side.value, c.Goal.Unit))
-			}
+		look(record.Baseline, p.Replicate, p.Baseline)
+		look(record.Candidate, p.Replicate, p.Candidate)
+	}
+	if c.Apart != nil {
+		for i, x := range c.Apart.Baseline {
+			look(record.Baseline, i, x)
+		}
+		for i, x := range c.Apart.Candidate {
+			look(record.Candidate, i, x)
 		}
 	}
 	switch zeros {
 	case 0:
 		return ""
-	case 2 * len(c.Pairs):
+	case all:
 		first = "no replicate has one"
 	}
 	return fmt.Sprintf("ratios of %s need values above zero and %s: a count that may be zero is bounded by a check, not compared", c.Goal.Name, first)
 }
 
-// adjust fills in PAdjusted: Holm over all comparisons that could decide. One
-// without a verdict stays in the family, with a p of 1, because it was to be
-// judged: leaving it out would make the others easier to confirm.
-func adjust(comparisons []Comparison) {
-	var family []int
-	var p []float64
-	for i, c := range comparisons {
-		if c.Erratic {
-			continue
-		}
-		family = append(family, i)
-		if c.Mark == NoVerdict {
-			p = append(p, 1)
-		} else {
+// adjust fills in PAdjusted and Q. Holm takes all comparisons that could decide;
+// one without a verdict stays in the family, with a p of 1, because it was to be
+// judged: leaving it out would make the others easier to confirm. Benjamini and
+// Hochberg take all that have a verdict, because their list decides nothing.
+func adjust(compared []comparison) []Comparison {
+	var adjusted []Comparison
+	var deciding, seen []int
+	var p, q []float64
+	for i, c := range compared {
+		adjusted = append(adjusted, c.Comparison)
+		if !c.Erratic {
+			deciding = append(deciding, i)
+			if c.Mark == NoVerdict {
+				c.P = 1
+			}
 			p = append(p, c.P)
 		}
+		if c.Mark != NoVerdict {
+			seen, q = append(seen, i), append(q, c.p)
+		}
 	}
-	for k, adjusted := range Holm(p) {
-		comparisons[family[k]].PAdjusted = adjusted
+	for k, x := range Holm(p) {
+		adjusted[deciding[k]].PAdjusted = x
 	}
+	for k, x := range BenjaminiHochberg(q) {
+		adjusted[seen[k]].Q = x
+	}
+	return adjusted
+}
+
+// FalseShare is the share of false ones that the list of comparisons worth a look
+// may have, in expectation.
+const FalseShare = 0.10
+
+// WorthALook reports whether c shows a change for the worse that does not count
+// against the run, but should not be passed over either: at most FalseShare of
+// such a list are there by chance. A change that is proved to be within the
+// tolerance needs no look.
+func (c Comparison) WorthALook(o Options) bool {
+	return c.Mark != NoVerdict && c.Mark != NoChange && c.Q <= FalseShare && !c.Confirmed(o)
 }
 
 // firstOf joins the first few faults into one sentence.

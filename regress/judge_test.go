@@ -206,6 +206,78 @@ func TestMissingStaysInTheFamily(t *testing.T) {
 	}
 }
 
+// TestWorthALook: what is worse without deciding is listed, and nothing else.
+func TestWorthALook(t *testing.T) {
+	r := newRun(t)
+	for _, c := range []struct {
+		name   string
+		values []float64
+	}{
+		{"confirmed", times(shaken, 1.2)},
+		{"smaller_than_the_tolerance", times(shaken, 1.045)},
+		{"proved_unchanged", times(shaken, 1.01)},
+		{"better", times(shaken, 0.8)},
+		{"noisy", []float64{80, 130, 90, 120, 70, 110}},
+		{"erratic", times(shaken, 1.3)},
+		{"absent", nil},
+	} {
+		r.scenario(c.name, "cpu_seconds", 6).Erratic = c.name == "erratic"
+		r.pairs(wobble[:len(c.values)], c.values)
+	}
+	v := Judge(r.in)
+	var listed []string
+	for _, c := range v.Comparisons {
+		if c.WorthALook(v.Options) {
+			listed = append(listed, c.Scenario)
+		}
+		if c.Mark == NoVerdict && c.Q != 1 {
+			t.Errorf("%s has no verdict and a q of %v", c.Scenario, c.Q)
+		}
+	}
+	if want := []string{"smaller_than_the_tolerance", "erratic"}; !slices.Equal(listed, want) {
+		t.Errorf("worth a look are %q, want %q: %+v", listed, want, v.Comparisons)
+	}
+	// The rule of proof asks more of a mark, and so leaves more to look at.
+	r.in.Options.Rule = Prove
+	if c := Judge(r.in).Comparisons[1]; c.Mark != Inconclusive || !c.WorthALook(r.in.Options) || c.P < c.Q {
+		t.Errorf("under the rule of proof: %s, p %v, q %v", c.Mark, c.P, c.Q)
+	}
+}
+
+// TestProve: under the rule of proof the whole interval has to lie beyond the
+// tolerance, and so has the robust estimate.
+func TestProve(t *testing.T) {
+	o := DefaultOptions()
+	o.Rule = Prove
+	for _, c := range []struct {
+		name   string
+		d      []float64
+		worse  float64
+		mark   Mark
+		reason string
+	}{
+		{"all of it beyond", changes(0.18, 0.22, 0.20, 0.19, 0.21, 0.20), 1, Regressed, "the whole 90 % interval [+18.8, +21.2] lies beyond 5 %"},
+		{"all of it beyond, for the better", changes(-0.18, -0.22, -0.20, -0.19, -0.21, -0.20), 1, Improved, "lies beyond 5 %"},
+		{"the estimate alone beyond", changes(0.02, 0.10, 0.07, 0.03, 0.08, 0.06), 1, Inconclusive, "a change for the worse, but not whether it reaches 5 %"},
+		{"exactly the tolerance", changes(0.05, 0.05, 0.05, 0.05, 0.05), 1, Regressed, "lies beyond"},
+		{"nothing", changes(0.01, -0.01, 0.02, -0.02, 0.005, 0), 1, NoChange, "lies within"},
+	} {
+		e := estimateOf(c.d, o.Confidence, c.worse)
+		if j := e.judge(o, false); j.mark != c.mark || !strings.Contains(j.reason, c.reason) {
+			t.Errorf("%s: %s: %s; want %s: …%s…", c.name, j.mark, j.reason, c.mark, c.reason)
+		}
+	}
+	split := estimate{n: 6, mean: 0.10, spread: 0.1, worse: 1,
+		student: logInterval{0.10, 0.06, 0.14, 0.9}, robust: logInterval{0.03, 0.01, 0.12, 0.91}}
+	if j := split.judge(o, false); j.mark != Inconclusive || !strings.Contains(j.reason, "contradict") {
+		t.Errorf("a robust estimate within the tolerance: %s: %s", j.mark, j.reason)
+	}
+	o.Rule = "guess"
+	if o.Validate() == nil {
+		t.Error("an unknown rule is accepted")
+	}
+}
+
 func TestFailOnInconclusive(t *testing.T) {
 	r := newRun(t)
 	r.scenario("packed_3m", "cpu_seconds", 1)

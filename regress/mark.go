@@ -18,21 +18,21 @@ type judgement struct {
 // judge applies the rules of the marks to an estimate, in this order:
 //
 //   - ❌ and ✅ need a change of at least the tolerance, an interval that
-//     excludes 0, a robust estimate that agrees, and a goal that is not
-//     declared erratic;
+//     excludes 0 (under Prove: that lies beyond the tolerance), a robust estimate
+//     that agrees, and a goal that is not declared erratic;
 //   - ➖ needs the whole interval within the tolerance;
 //   - all else is ❔.
 func (e estimate) judge(o Options, erratic bool) judgement {
 	if e.n == 1 {
-		return judgement{mark: Inconclusive, reason: "one pair shows no spread and so has no interval: at least 2 pairs are needed", pairs: 2}
+		return judgement{mark: Inconclusive, reason: fmt.Sprintf("one %s shows no spread and so has no interval: at least 2 %s are needed", e.one(), e.many()), pairs: 2}
 	}
-	if least := leastRobust(o.Confidence); e.same && e.robust.level == 0 {
-		return judgement{mark: Inconclusive, pairs: least, reason: fmt.Sprintf(
-			"all %d pairs show the same change, which hides the spread: %d such pairs would settle it", e.n, least)}
+	if e.same && e.robust.level == 0 {
+		return judgement{mark: Inconclusive, pairs: e.least, reason: fmt.Sprintf(
+			"all %d %s show the same change, which hides the spread: %d such %s would settle it", e.n, e.many(), e.least, e.many())}
 	}
 	change := math.Abs(math.Expm1(e.mean)) + rounding
 	interval := e.student.relative().named()
-	if e.student.excludesZero() && change >= o.Tolerance {
+	if e.student.excludesZero() && change >= o.Tolerance && (o.Rule != Prove || e.student.beyond(o.margin())) {
 		return e.judgeChange(o, erratic, interval)
 	}
 	if margin := o.margin(); e.student.low > -margin && e.student.high < margin {
@@ -56,12 +56,18 @@ func (e estimate) judgeChange(o Options, erratic bool, interval string) judgemen
 	case e.robust.level > 0 && !(e.robust.excludesZero() && e.robust.low*e.mean > 0):
 		return open("the %s excludes 0 but the robust one, %s, does not: they contradict each other",
 			interval, e.robust.relative().bounds())
+	case o.Rule == Prove && !(math.Abs(e.robust.centre) >= o.margin()-rounding):
+		return open("the whole %s lies beyond ±%s but the robust estimate, %s, does not: they contradict each other",
+			interval, percent(o.Tolerance), signedPercent(relative(e.robust.centre)))
 	case erratic:
 		return judgement{mark: Inconclusive, reason: fmt.Sprintf("declared erratic: a change of %s is not judged", size)}
 	}
 	mark := Improved
 	if e.worse*e.mean > 0 {
 		mark = Regressed
+	}
+	if o.Rule == Prove {
+		return judgement{mark: mark, reason: fmt.Sprintf("the whole %s lies beyond %s", interval, percent(o.Tolerance))}
 	}
 	return judgement{mark: mark, reason: fmt.Sprintf("%s is at least %s and the %s excludes 0", size, percent(o.Tolerance), interval)}
 }
@@ -88,8 +94,8 @@ func (e estimate) outlook(o Options, j judgement) judgement {
 	if !j.powered {
 		return j
 	}
-	if least := MinimumDetectable(e.n, e.spread, o.Confidence); least > 0 {
-		j.reason += fmt.Sprintf("; %d pairs find changes from %s on", e.n, percent(least))
+	if least := detectable(e.freedom, e.deviation, o.Confidence); least > 0 {
+		j.reason += fmt.Sprintf("; %d %s find changes from %s on", e.n, e.many(), percent(least))
 	}
 	switch j.pairs = pairsToSettle(e.spread, o); {
 	case j.pairs == 0:
@@ -101,6 +107,27 @@ func (e estimate) outlook(o Options, j judgement) judgement {
 		j.reason += fmt.Sprintf(", about %d would settle it", j.pairs)
 	}
 	return j
+}
+
+// one and many are what an estimate counts.
+func (e estimate) one() string {
+	if e.apart {
+		return "replicate of a side"
+	}
+	return "pair"
+}
+
+func (e estimate) many() string {
+	if e.apart {
+		return "replicates of each side"
+	}
+	return "pairs"
+}
+
+// beyond reports whether the whole interval lies at least margin from 0, on one
+// side of it.
+func (i logInterval) beyond(margin float64) bool {
+	return i.level > 0 && (i.low >= margin-rounding || i.high <= rounding-margin)
 }
 
 // leastRobust is the number of pairs from which on a signed-rank interval

@@ -6,9 +6,10 @@ import (
 )
 
 // DefaultOptions returns the settings of a run that asks for nothing else:
-// intervals at 90 %, a tolerance of 5 %, inconclusive comparisons only told.
+// intervals at 90 %, a tolerance of 5 %, changes detected and not proved,
+// inconclusive comparisons only told.
 func DefaultOptions() Options {
-	return Options{Confidence: 0.90, Tolerance: 0.05}
+	return Options{Confidence: 0.90, Tolerance: 0.05, Rule: Detect}
 }
 
 // Validate reports the first setting with which nothing could be judged.
@@ -21,6 +22,9 @@ func (o Options) Validate() error {
 	if !(o.Tolerance >= 0 && o.Tolerance < 1) {
 		return fmt.Errorf("cannot judge with a tolerance of %v: want a ratio from 0 up to, not including, 1, such as 0.05 for 5 %%", o.Tolerance)
 	}
+	if o.Rule != "" && o.Rule != Detect && o.Rule != Prove {
+		return fmt.Errorf("cannot judge by the rule %q: want %s or %s", o.Rule, Detect, Prove)
+	}
 	return nil
 }
 
@@ -32,3 +36,11 @@ func (o Options) Alpha() float64 { return (1 - o.Confidence) / 2 }
 // margin is the tolerance on the log scale, where an interval is symmetric:
 // up by a factor of 1+tolerance, or down by the same factor.
 func (o Options) margin() float64 { return math.Log1p(o.Tolerance) }
+
+// null is the largest log ratio for the worse that P takes for no regression.
+func (o Options) null() float64 {
+	if o.Rule == Prove {
+		return o.margin()
+	}
+	return 0
+}

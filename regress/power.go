@@ -42,7 +42,11 @@ func Power(pairs int, spread, change, confidence float64) float64 {
 
 // powerAtShift is Power for a change counted in standard errors of the mean.
 func powerAtShift(pairs int, shift, confidence float64) float64 {
-	freedom := float64(pairs - 1)
+	return powerWith(float64(pairs-1), shift, confidence)
+}
+
+// powerWith is the same for any degrees of freedom.
+func powerWith(freedom, shift, confidence float64) float64 {
 	critical := distuv.StudentsT{Sigma: 1, Nu: freedom}.Quantile((1 + confidence) / 2)
 	return 1 - distuv.NoncentralT{Nu: freedom, Mu: shift}.CDF(critical)
 }
@@ -53,24 +57,33 @@ func powerAtShift(pairs int, shift, confidence float64) float64 {
 // answer would not be a finite number; a spread of 0 detects any change and is
 // 0 too.
 func MinimumDetectable(pairs int, spread, confidence float64) float64 {
-	if pairs < 2 || !(spread > 0) {
+	if pairs < 2 {
+		return 0
+	}
+	return detectable(float64(pairs-1), spread/math.Sqrt(float64(pairs)), confidence)
+}
+
+// detectable is MinimumDetectable for any estimate on the log scale, by its
+// deviation and its degrees of freedom.
+func detectable(freedom, deviation, confidence float64) float64 {
+	if !(deviation > 0) || !(freedom > 0) {
 		return 0
 	}
 	high := 1.0
-	for powerAtShift(pairs, high, confidence) < TargetPower {
+	for powerWith(freedom, high, confidence) < TargetPower {
 		if high *= 2; high > maxShift {
 			return 0
 		}
 	}
 	low := 0.0
 	for high-low > 1e-9*high {
-		if middle := (low + high) / 2; powerAtShift(pairs, middle, confidence) < TargetPower {
+		if middle := (low + high) / 2; powerWith(freedom, middle, confidence) < TargetPower {
 			low = middle
 		} else {
 			high = middle
 		}
 	}
-	change := math.Expm1(high * spread / math.Sqrt(float64(pairs)))
+	change := math.Expm1(high * deviation)
 	if math.IsInf(change, 0) {
 		return 0
 	}
@@ -95,4 +108,18 @@ func PairsNeeded(spread, tolerance, confidence, power float64) int {
 // have to fall inside the tolerance, so each is given half of the error.
 func pairsToSettle(spread float64, o Options) int {
 	return PairsNeeded(spread, o.Tolerance, o.Confidence, (1+TargetPower)/2)
+}
+
+// DetectionPower is about how often that many pairs mark a true relative change
+// for the worse: the interval has to exclude 0, and the estimate to reach the
+// tolerance (under Prove, the whole interval).
+func DetectionPower(pairs int, spread, change float64, o Options) float64 {
+	if o.Rule == Prove {
+		return Power(pairs, spread, math.Log1p(change)-o.margin(), o.Confidence)
+	}
+	if !(spread > 0) || pairs < 2 {
+		return Power(pairs, spread, math.Log1p(change), o.Confidence)
+	}
+	reaches := distuv.UnitNormal.CDF((math.Log1p(change) - o.margin()) * math.Sqrt(float64(pairs)) / spread)
+	return math.Min(Power(pairs, spread, math.Log1p(change), o.Confidence), reaches)
 }

@@ -37,6 +37,8 @@ func TestDocumentedTables(t *testing.T) {
 		for _, n := range []int{3, 6, 10, 20} {
 			changes += fmt.Sprintf(" %.1f %% |", 100*MinimumDetectable(n, row.spread, 0.9))
 		}
+		t.Log(pairs)
+		t.Log(changes)
 		for _, want := range []string{pairs, changes} {
 			if !strings.Contains(string(text), want) {
 				t.Errorf("docs/statistics.md lacks the row %s", want)

@@ -293,3 +293,58 @@ func line(title string, rules []rule, counts []int) string {
 	}
 	return b.String()
 }
+
+// TestPowerFormula: the share of runs that find a true change is the one that the
+// noncentral t promises, within 3 points, for few pairs and many.
+func TestPowerFormula(t *testing.T) {
+	trials := 30 * *families
+	for _, c := range []struct {
+		pairs  int
+		spread float64
+		change float64
+	}{{3, 0.04, 0.10}, {4, 0.08, 0.15}, {6, 0.04, 0.05}, {6, 0.08, 0.10}, {10, 0.08, 0.05}, {20, 0.15, 0.10}} {
+		random := rand.New(rand.NewPCG(17, uint64(c.pairs)))
+		found := 0
+		for range trials {
+			if estimateOf(normal.sample(random, c.pairs, c.spread, c.change), 0.9, 1).student.low > 0 {
+				found++
+			}
+		}
+		got, want := float64(found)/float64(trials), Power(c.pairs, c.spread, math.Log1p(c.change), 0.9)
+		t.Logf("| %d | %.0f %% | %+.0f %% | %.3f | %.3f |", c.pairs, 100*c.spread, 100*c.change, want, got)
+		if math.Abs(got-want) > 0.03 {
+			t.Errorf("%+v: found in %.3f of the runs, the formula says %.3f", c, got, want)
+		}
+	}
+}
+
+// TestProveClaims: under the rule of proof, a true change of exactly the tolerance is
+// marked in at most 5 % of the runs, where detecting marks about half.
+func TestProveClaims(t *testing.T) {
+	trials := 15 * *families
+	detect, prove := DefaultOptions(), DefaultOptions()
+	prove.Rule = Prove
+	for _, spread := range []float64{0.02, 0.04, 0.08} {
+		random := rand.New(rand.NewPCG(18, math.Float64bits(spread)))
+		detected, proved := 0, 0
+		for range trials {
+			e := estimateOf(normal.sample(random, 10, spread, 0.05), 0.9, 1)
+			if e.judge(detect, false).mark == Regressed {
+				detected++
+			}
+			if e.judge(prove, false).mark == Regressed {
+				proved++
+				if p := e.pBeyond(prove.null()); p > prove.Alpha() {
+					t.Fatalf("proved with p %v", p)
+				}
+			}
+		}
+		t.Logf("spread %.0f %%, true +5 %%: detected in %.3f, proved in %.3f", 100*spread, float64(detected)/float64(trials), float64(proved)/float64(trials))
+		if share := float64(proved) / float64(trials); share > atMost(0.05, trials) || share < 0.02 {
+			t.Errorf("spread %v: a change of the tolerance is proved to be larger in %.3f, want at most .05", spread, share)
+		}
+		if share := float64(detected) / float64(trials); share < 0.4 {
+			t.Errorf("spread %v: detected in %.3f, want about half", spread, share)
+		}
+	}
+}

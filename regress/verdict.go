@@ -33,10 +33,21 @@ func (m Mark) Symbol() string {
 	return "⛔"
 }
 
+// Rule says what a ❌ or ✅ claims.
+type Rule string
+
+// The rules. Detect: there is a change, and our best estimate of it reaches the
+// tolerance. Prove: the change itself is larger than the tolerance.
+const (
+	Detect Rule = "detect"
+	Prove  Rule = "prove"
+)
+
 // Options are the run-wide settings of a judgement.
 type Options struct {
 	Confidence float64 // of the intervals, 0.90 by default
 	Tolerance  float64 // the smallest change that matters, as a ratio: 0.05
+	Rule       Rule    // Detect when empty
 	// FailOnInconclusive makes an inconclusive comparison an Unmeasured run.
 	FailOnInconclusive bool
 }
@@ -68,14 +79,25 @@ type Comparison struct {
 	Pairs   []Pair // the complete, valid pairs, by replicate
 	Planned int    // pairs that were asked for
 	Repeats int    // pairs that were repeated because an attempt was invalid, once for each time
+	// Apart holds the values of two runs that were made apart, and then Pairs is
+	// empty; nil where the replicates ran in pairs.
+	Apart *Samples
+	// Looked says at which look the comparison ended; nil where none was planned.
+	Looked *Looked
 
-	Delta  Interval // mean of the paired log ratios, Student: Δ mean %
-	Robust Interval // Hodges–Lehmann with the exact signed-rank interval; Level 0 when n is too small for it
+	// Delta is the mean of the paired log ratios with Student's interval, or the
+	// difference of the mean logarithms with Welch's: Δ mean %. At a look its
+	// level is the one that belongs to this look.
+	Delta Interval
+	// Robust is Hodges–Lehmann with the exact signed-rank interval, or the
+	// Mann–Whitney one for two samples; Level 0 when there is too little for it.
+	Robust Interval
 
-	// P is one-sided, of H0: no change for the worse (Student's test on the log
-	// ratios). That the change reaches the tolerance is asked of the mark, not
-	// of P. It is 1 for fewer than two pairs, and Student's limit, 0 or 1, where
-	// all pairs show the same change.
+	// P is one-sided, of H0: no change for the worse (Student's or Welch's test on
+	// logarithms), or under Prove: no change for the worse beyond the tolerance.
+	// At a look it is the repeated p, which holds over all looks. It is 1 for fewer
+	// than two pairs, and Student's limit, 0 or 1, where all pairs show the same
+	// change.
 	P float64
 	// PAdjusted is P after Holm over the scenarios of the run. Comparisons
 	// declared erratic are outside the family, because they can never decide;
@@ -84,8 +106,12 @@ type Comparison struct {
 	// PRandom is the two-sided sign-flip randomisation p of H0: no change;
 	// 1 without pairs.
 	PRandom float64
+	// Q is the p of H0: no change for the worse, whatever the rule, after Benjamini
+	// and Hochberg over all comparisons with a verdict; 1 without one. See
+	// WorthALook.
+	Q float64
 
-	Spread            float64 // standard deviation of the paired log ratios
+	Spread            float64 // standard deviation of the paired log ratios; for two samples √(s_A² + s_B²)
 	MinimumDetectable float64 // relative change found with 90 % power by this many pairs; 0 when unknown, and for a spread of 0
 	PairsNeeded       int     // pairs in all that would settle an inconclusive comparison if nothing changed; 0 when settled or unknown
 
@@ -93,6 +119,9 @@ type Comparison struct {
 	Reason   string // why this mark, in one sentence without a full stop
 	Warnings []string
 }
+
+// Samples are the goal's values of two runs made apart, by replicate.
+type Samples struct{ Baseline, Candidate []float64 }
 
 // CheckResult is one check over all replicates of one variant.
 type CheckResult struct {
@@ -102,10 +131,11 @@ type CheckResult struct {
 	Gate     bool   // whether it decides
 	Passed   int    // replicates that kept the bound
 	Total    int    // replicates that should have been checked
+	Spare    int    // of these, how many may break the bound; 0 unless the check asks for a share
 	Missing  int    // of these, replicates that are absent, invalid or without the measure
 	// Observed is the worst value seen; meaningless when Missing == Total.
 	Observed float64
-	OK       bool // every replicate kept the bound and none was missing
+	OK       bool // enough replicates kept the bound and none was missing
 	// BaselinePassed and BaselineTotal are the same check on the replicates of
 	// the baseline that have the measure, for information: a limit broken before
 	// the change is not news. Zero without any.
