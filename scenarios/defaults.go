@@ -57,6 +57,7 @@ func Default() Scenario {
 		},
 		Gate:       false,
 		Order:      Blocks,
+		Slice:      50 * time.Millisecond,
 		Replicates: 6,
 		Erratic:    false,
 		Limits: Limits{

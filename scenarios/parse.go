@@ -50,6 +50,7 @@ func (r *reader) scenario(s *Scenario, v value) {
 		field{"target", false, func(v value) { r.target(&s.Target, v) }},
 		field{"goal", true, scalarInto(r, &s.Goal, asMeasure, parseMeasure)},
 		field{"order", false, choiceInto(r, &s.Order, Blocks, Woven)},
+		field{"slice", false, scalarInto(r, &s.Slice, asDuration, within(ParseDuration, minSlice, maxSlice, "5ms to 10s"))},
 		field{"replicates", false, scalarInto(r, &s.Replicates, asWhole, within(whole, 1, maxReplicates, "1 to 1000"))},
 		field{"erratic", false, scalarInto(r, &s.Erratic, asBool, boolean)},
 		field{"gate", false, scalarInto(r, &s.Gate, asBool, boolean)},
@@ -58,38 +59,21 @@ func (r *reader) scenario(s *Scenario, v value) {
 	)
 }
 
+// Slices shorter than this are hardly longer than the lateness of a message;
+// longer ones no longer cancel what the machine does meanwhile.
+const (
+	minSlice = 5 * time.Millisecond
+	maxSlice = 10 * time.Second
+)
+
 func (r *reader) load(l *Load, v value) {
 	r.mapping(v,
 		field{"transport", false, choiceInto(r, &l.Transport, UDP, Unixgram)},
-		field{"schedule", true, func(v value) { r.schedule(&l.Schedule, v) }},
+		field{"schedule", false, func(v value) { r.schedule(&l.Schedule, v, 0) }},
 		field{"corpus", false, func(v value) { r.corpus(&l.Corpus, v) }},
+		field{"replay", false, func(v value) { r.replay(l, v) }},
 	)
-}
-
-func (r *reader) schedule(s *Schedule, v value) {
-	over := field{"over", true, scalarInto(r, &s.Over, asDuration, within(ParseDuration, 1, maxOver, "more than 0s and at most 10m"))}
-	count := field{"count", true, scalarInto(r, &s.Count, asCount, within(ParseCount, 1, maxMessages, "1 to 1G messages"))}
-	given, before := 0, r.total
-	r.mapping(v,
-		field{"burst", false, func(v value) { given++; r.mapping(v, count, over) }},
-		field{"idle", false, func(v value) { given++; r.mapping(v, over) }},
-	)
-	if given != 1 && r.total == before {
-		r.add(v.line, "%s has %d schedules: want exactly one, burst: {count: 300k, over: 3s} or idle: {over: 3s}", v.path, given)
-	}
-}
-
-func (r *reader) corpus(c *Corpus, v value) {
-	r.mapping(v,
-		field{"seed", false, scalarInto(r, &c.Seed, asSeed, wholeUint64)},
-		field{"context_keys", false, scalarInto(r, &c.ContextKeys, asCount, within(parseIntCount, 1, maxContextKeys, "1 to 10M"))},
-		field{"popularity", false, choiceInto(r, &c.Popularity, Cycle, Uniform)},
-		field{"tags", false, scalarInto(r, &c.Tags, asWhole, within(whole, 0, maxTags, "0 to 64"))},
-		field{"kinds", false, func(v value) { r.kinds(&c.Kinds, v) }},
-		field{"packing", false, scalarInto(r, &c.Packing, asPackingSize, parsePacking)},
-		field{"sampled", false, func(v value) { r.sampled(c, v) }},
-		field{"packed_values", false, scalarInto(r, &c.PackedValues, asWhole, within(whole, 1, maxPacked, "1 to 1000"))},
-	)
+	r.loadRules(v)
 }
 
 func (r *reader) kinds(to *[]KindWeight, v value) {
@@ -171,9 +155,16 @@ func (r *reader) rules(s *Scenario) {
 			r.add(line, "load.corpus.kinds: %d kinds for %d context_keys: want at least one key for each kind", n, s.Load.Corpus.ContextKeys)
 		}
 	}
-	if line, ok := r.sound("load.schedule.idle"); ok {
+	if line, ok := r.sound("load.schedule"); ok && s.Load.Schedule.Count == 0 {
+		if idle, found := r.lines["load.schedule.idle"]; found {
+			line = idle
+		}
 		r.idleRules(s, line)
 	}
+	if line, ok := r.sound("slice"); ok && s.Order != Woven {
+		r.add(line, "slice: only woven pairs have slices: leave it out, or say order: woven")
+	}
+	r.lateRule(s)
 	if line, ok := r.sound("gate"); ok && s.Gate {
 		r.gateRule(s, line)
 	}
@@ -208,7 +199,7 @@ func (r *reader) idleRules(s *Scenario, idle int) {
 		r.add(line, "order: woven alternates the load, and %s: want blocks", because)
 	}
 	for _, c := range s.Checks {
-		if c.Measure.needsMessages() {
+		if c.Measure.needsMessages() || c.Reduced.Series.needsMessages() {
 			r.add(c.Line, "checks: %s has no value, %s: leave the check out", c.Measure.Name, because)
 		}
 	}
@@ -243,16 +234,4 @@ func parseMeasure(text string) (Measure, error) {
 func parseIntCount(text string) (int, error) {
 	n, err := ParseCount(text)
 	return int(n), err
-}
-
-func parsePacking(text string) (Packing, error) {
-	const oneLine = "one_line"
-	if text == oneLine {
-		return Packing{}, nil
-	}
-	n, err := ParseBytes(text)
-	if err != nil || n < minPacking || n > maxUnixPacking {
-		return Packing{}, fmt.Errorf("%q is no packing: want one_line, or the bytes of the largest datagram, 64B to 65467B (udp) or 65507B (unixgram)", clip(text))
-	}
-	return Packing{Bytes: int(n)}, nil
 }

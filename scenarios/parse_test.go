@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
@@ -144,11 +145,11 @@ func TestFull(t *testing.T) {
 		Target: TargetSetup{ReceiveBuffer: 4 << 20, FlushInterval: 250e6, CPUs: 2},
 		Goal:   goal,
 		Checks: []Check{
-			{Measure: lost, Op: "<=", Bound: 0.001, Line: 32},
-			{Measure: drain, Op: "==", Bound: 1.5, Informational: true, Line: 33},
-			{Measure: drain, Op: ">=", Bound: 0.25, Line: 34},
+			{Measure: lost, Op: "<=", Bound: 0.001, Line: 33},
+			{Measure: drain, Op: "==", Bound: 1.5, Informational: true, Line: 34},
+			{Measure: drain, Op: ">=", Bound: 0.25, Line: 35},
 		},
-		Gate: true, Order: Woven, Replicates: 11, Erratic: true,
+		Gate: true, Order: Woven, Slice: 20 * time.Millisecond, Replicates: 11, Erratic: true,
 		Limits: Limits{Ready: 11e9, WarmUp: 0, LatenessP99: 13e6, Drain: 14e9, Stop: 15e9, Retries: 0},
 		File:   "testdata/full.yaml", Source: source,
 	}

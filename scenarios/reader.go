@@ -18,6 +18,8 @@ import (
 // first. It reads nodes, not structs, because only nodes know their lines.
 type reader struct {
 	faults
+	what  string          // what a file describes: "scenario", "target"
+	least string          // the keys that it must have, for the fault of an empty one
 	lines map[string]int  // of every known key that was found, by its path
 	bad   map[string]bool // of these, the keys with a fault in them
 	// skipped counts the nodes that were passed over because refuseIndirection
@@ -26,7 +28,7 @@ type reader struct {
 }
 
 func newReader(file string) *reader {
-	return &reader{faults: faults{file: file}, lines: map[string]int{}, bad: map[string]bool{}}
+	return &reader{faults: faults{file: file}, what: "scenario", least: "name, load and goal", lines: map[string]int{}, bad: map[string]bool{}}
 }
 
 // sound returns the line of a key that was given and read without a fault.
@@ -82,7 +84,7 @@ func (r *reader) document(source []byte) (*yaml.Node, bool) {
 	var document, second yaml.Node
 	if err := loader.Load(&document); err != nil || len(document.Content) == 0 {
 		if err == nil || errors.Is(err, io.EOF) {
-			r.add(1, "the file is empty: want a scenario with name, load and goal")
+			r.add(1, "the file is empty: want a %s with %s", r.what, r.least)
 		} else {
 			r.syntax(source, err)
 		}
@@ -90,7 +92,7 @@ func (r *reader) document(source []byte) (*yaml.Node, bool) {
 	}
 	switch err := loader.Load(&second); {
 	case err == nil:
-		r.add(second.Line, "a second document starts here: want one scenario in one file")
+		r.add(second.Line, "a second document starts here: want one %s in one file", r.what)
 	case !errors.Is(err, io.EOF):
 		r.syntax(source, err)
 	}
@@ -222,6 +224,8 @@ var (
 	asDuration    = form{tagsOfQuantity, "a duration such as 3s"}
 	asRatio       = form{tagsOfQuantity, "a ratio such as 10% or 0.1"}
 	asPackingSize = form{tagsOfQuantity, "one_line, or the bytes of the largest datagram such as 1432B"}
+	asRate        = form{tagsOfQuantity, "a rate in messages per second such as 100k"}
+	asPattern     = form{tagsOfText, "a text such as web-{0..9}"}
 )
 
 // scalar returns the text of v if it has the form, or false after a fault.

@@ -16,6 +16,9 @@ type Scenario struct {
 	// Gate makes the checks decide the run. Without it they only inform.
 	Gate  bool
 	Order Order
+	// Slice is how long each target is under load before it is the other's turn,
+	// where the order is woven.
+	Slice time.Duration
 	// Replicates is the number of pairs when the command line does not say.
 	Replicates int
 	// Erratic declares the goal too noisy to be called improved or regressed.
@@ -41,6 +44,7 @@ type Load struct {
 	Transport Transport
 	Schedule  Schedule
 	Corpus    Corpus
+	Replay    *Replay // instead of both; nil for a load that is generated
 }
 
 // Transport is the kind of socket the load goes through.
@@ -52,52 +56,11 @@ const (
 	Unixgram Transport = "unixgram"
 )
 
-// Schedule says when messages are due. Count messages are spread evenly over
-// the half-open window [0, Over): message i is due at Over*i/Count. A Count of
-// 0 is an idle stretch of length Over.
-type Schedule struct {
-	Count int64
-	Over  time.Duration
-}
-
-// Corpus says what the messages are. It is generated from Seed before the
-// clock starts.
-type Corpus struct {
-	Seed        uint64
-	ContextKeys int        // distinct name+type+tag sets
-	Popularity  Popularity // which contextKey each message has
-	Tags        int        // per message
-	Kinds       []KindWeight
-	Packing     Packing
-	// SampledShare of the messages (0..1) carry SampleRate.
-	SampledShare float64
-	SampleRate   float64 // in (0, 1]
-	// PackedValues is the number of values per message of the kinds that can be
-	// packed (all but sets); 1 for plain messages.
-	PackedValues int
-}
-
-// Popularity distributes messages over contextKeys.
-type Popularity string
-
-// The popularities. Cycle visits every contextKey in turn, so that counts per
-// key differ by at most one; Uniform draws each message's key at random.
-const (
-	Cycle   Popularity = "cycle"
-	Uniform Popularity = "uniform"
-)
-
 // KindWeight is the share of contextKeys of one kind of message, named by its
 // type on the wire: c, g, ms, h, d or s.
 type KindWeight struct {
 	Kind   string
 	Weight int
-}
-
-// Packing is how messages share datagrams. Bytes is the largest datagram that
-// is filled; 0 sends one message in each.
-type Packing struct {
-	Bytes int
 }
 
 // TargetSetup is what the scenario asks of any target, whatever its variant.
@@ -118,11 +81,15 @@ type Limits struct {
 	Retries     int           // how many invalid pairs are repeated, in all
 }
 
-// Check is one limit on one measure, judged in every replicate.
+// Check is one limit on one measure, judged in every replicate. Of a reduced
+// series the Measure has the name, such as max(rss_bytes), and Reduced says how
+// its value is made.
 type Check struct {
 	Measure       Measure
+	Reduced       Reduced
 	Op            string  // "<=", ">=" or "=="
 	Bound         float64 // in the measure's unit
+	Replicas      Share   // of the replicates that must keep the bound; zero: all
 	Informational bool    // never decides, also in a gate
 	Line          int     // in the scenario's file
 }

@@ -16,8 +16,9 @@ func full() *Record {
 		Schema: Schema, Scenario: "burst_300k",
 		Variant:   Variant{Role: Candidate, Spec: "refserver:reader=decoupled,flush=async"},
 		Replicate: 3, Attempt: 1,
-		Order: Order{Kind: "blocks", Position: 7, First: Baseline, Roles: []string{Baseline, Candidate}, Planned: 10},
-		Seed:  18446744073709551615,
+		Order: Order{Kind: "blocks", Position: 7, First: Baseline, Roles: []string{Baseline, Candidate}, Planned: 10,
+			Looks: []int{4, 8, 10}, Boundary: "pocock", Ended: 8},
+		Seed: 18446744073709551615,
 
 		Started: time.Date(2026, 3, 1, 12, 30, 0, 250e6, time.UTC),
 		Build: Build{
@@ -35,7 +36,7 @@ func full() *Record {
 		Phases: []Phase{{PhaseStarting, 0, 0.125}, {PhaseWarmUp, 0.125, 0.2}, {PhaseMeasuring, 0.325, 3}, {PhaseDraining, 3.325, 1.1}, {PhaseStopping, 4.425, 0.05}},
 		Ledger: Ledger{
 			Offered: 300000, NotSent: 0, Sent: 300000, KernelDropped: Count(100), Received: Count(299900),
-			QueueDropped: Count(60), Malformed: Count(2), Truncated: Count(3), Rejected: Count(4), ShutdownDropped: Count(1),
+			QueueDropped: Count(60), Malformed: Count(2), Truncated: Count(3), Hostile: 1, Rejected: Count(4), ShutdownDropped: Count(1),
 			Aggregated: Count(299830), UploadFailed: Count(30), Delivered: Count(299000), Undecided: 800,
 		},
 		Values:    &Values{ContextKeys: 1000, Wrong: 1, Examples: []string{"burst.c.7: sum 299, want 300"}},

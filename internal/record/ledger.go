@@ -12,12 +12,18 @@ import "fmt"
 //	aggregated = delivered + upload_failed
 //
 // For a target that tells only what arrives at the intake, the stages between
-// are one loss, Unattributed. Unaccounted is what no stage explains; it must be
-// 0 or the replicate is invalid.
+// are one loss, Unattributed. Where the output is not counted, Delivered is
+// absent, the last stage that is known takes its place, and Unattributed is
+// what is behind no stage: lost, or of unknown fate. Unaccounted is what no
+// stage explains; it must be 0 or the replicate is invalid.
 type Ledger struct {
 	Offered int64 `json:"offered"`  // due by the schedule
 	NotSent int64 `json:"not_sent"` // due, but not handed to the kernel
 	Sent    int64 `json:"sent"`     // handed to the kernel
+	// Hostile is how many of the load are no messages, by intention: a target must
+	// refuse them, so what it counts as malformed or truncated is no loss up to
+	// that number. One that does not tell is taken to have refused all of them.
+	Hostile int64 `json:"hostile,omitempty"`
 
 	KernelDropped *int64 `json:"kernel_dropped,omitempty"` // lost in the target's socket buffer
 	Received      *int64 `json:"received,omitempty"`       // read by the target
@@ -39,7 +45,7 @@ type Ledger struct {
 
 // Balance fills Unattributed and Unaccounted from the stages that are known
 // and returns, in words, each equation that does not hold. It changes nothing
-// else. Delivered must be known.
+// else.
 func (l *Ledger) Balance() []string {
 	l.Unattributed, l.Unaccounted = 0, 0
 	var faults []string
@@ -51,25 +57,9 @@ func (l *Ledger) Balance() []string {
 		}
 	}
 	equation("offered = sent + not_sent", l.Offered, l.Sent+l.NotSent)
-	if l.Delivered == nil {
-		faults = append(faults, "delivered is unknown: the intake counted nothing")
-		return faults
-	}
-	delivered := *l.Delivered + l.Undecided
-
 	if l.Received == nil || l.Aggregated == nil {
 		// A foreign target: only its socket and its output are visible.
-		lost := l.Sent - delivered
-		if l.KernelDropped != nil {
-			lost -= *l.KernelDropped
-		}
-		if lost < 0 {
-			l.Unaccounted += -lost
-			faults = append(faults, fmt.Sprintf("delivered %d of %d sent: %d more than can have arrived", delivered, l.Sent, -lost))
-			return faults
-		}
-		l.Unattributed = lost
-		return faults
+		return append(faults, l.attribute()...)
 	}
 	if l.KernelDropped != nil {
 		equation("sent = received + kernel_dropped", l.Sent, *l.Received+*l.KernelDropped)
@@ -79,14 +69,54 @@ func (l *Ledger) Balance() []string {
 	}
 	equation("received = aggregated + queue_dropped + malformed + truncated + rejected + shutdown_dropped",
 		*l.Received, *l.Aggregated+value(l.QueueDropped)+value(l.Malformed)+value(l.Truncated)+value(l.Rejected)+value(l.ShutdownDropped))
-	equation("aggregated = delivered + upload_failed", *l.Aggregated, delivered+value(l.UploadFailed))
+	if l.Delivered != nil {
+		equation("aggregated = delivered + upload_failed", *l.Aggregated, *l.Delivered+l.Undecided+value(l.UploadFailed))
+	}
 	return faults
 }
 
+// attribute makes one loss of the stages that are not known.
+func (l *Ledger) attribute() []string {
+	arrived, stage := value(l.Delivered)+l.Undecided, "delivered"
+	if l.Delivered == nil {
+		// What the target dropped knowingly has its place.
+		arrived, stage = value(l.Aggregated), "aggregated"
+		for _, place := range []*int64{l.QueueDropped, l.Malformed, l.Truncated, l.Rejected, l.ShutdownDropped} {
+			arrived += value(place)
+		}
+	}
+	lost := l.Sent - arrived - value(l.KernelDropped)
+	if l.Delivered != nil {
+		lost -= min(max(0, lost), l.refused())
+	}
+	if lost < 0 {
+		l.Unaccounted += -lost
+		return []string{fmt.Sprintf("%s %d of %d sent: %d more than can have arrived", stage, arrived, l.Sent, -lost)}
+	}
+	l.Unattributed = lost
+	return nil
+}
+
+// LossKnown reports whether it is known what was lost: something tells how many
+// messages came through.
+func (l *Ledger) LossKnown() bool { return l.Delivered != nil || l.Aggregated != nil || l.Sent == 0 }
+
 // Lost is every message that was sent and whose effect did not arrive, at
-// whatever place. It is meaningful only for a ledger whose Delivered is known.
+// whatever place; where the output is not counted, which the target itself does
+// not say it aggregated and passed on. It means nothing unless LossKnown.
 func (l *Ledger) Lost() int64 {
-	return l.Sent - value(l.Delivered) - l.Undecided
+	if l.Delivered == nil && l.Aggregated != nil {
+		return l.Sent - *l.Aggregated + value(l.UploadFailed) - l.refused()
+	}
+	return l.Sent - value(l.Delivered) - l.Undecided - l.refused()
+}
+
+// refused is how many lines that are no messages were refused as such.
+func (l *Ledger) refused() int64 {
+	if l.Malformed == nil {
+		return l.Hostile
+	}
+	return min(l.Hostile, *l.Malformed+value(l.Truncated))
 }
 
 // Count returns a pointer to n, for the stages of a ledger that are known.

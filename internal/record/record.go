@@ -69,6 +69,15 @@ type Order struct {
 	First    string   `json:"first"`    // the role that ran first in this pair
 	Roles    []string `json:"roles"`    // planned for this pair, in the order of their turns
 	Planned  int      `json:"planned"`  // pairs of this scenario in the run; fewer may have come about
+	// Looks are the numbers of pairs after which the run looked whether it could
+	// end this scenario, declared before it began; the last is Planned. Absent
+	// for a run that did not look.
+	Looks []int `json:"looks,omitempty"`
+	// Boundary is how the error probability was divided over the looks.
+	Boundary string `json:"boundary,omitempty"`
+	// Ended is the number of pairs after which a look ended the scenario early,
+	// in the records of the last pair; 0 elsewhere.
+	Ended int `json:"ended,omitempty"`
 }
 
 // Build identifies what was run.
@@ -180,7 +189,7 @@ const (
 // Names of the histograms.
 const (
 	HistogramLateness      = "lateness"       // due time -> handed to the kernel
-	HistogramIngestLatency = "ingest_latency" // arrival at the socket -> read, where the target tells
+	HistogramIngestLatency = "ingest_latency" // arrival at the socket -> aggregated, where the target tells
 	HistogramFlushStall    = "flush_stall"    // how long ingest stood still for a flush, where the target tells
 )
 

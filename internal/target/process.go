@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // groupGrace is how long killed members of a group, and output that is still in
@@ -24,6 +26,7 @@ type Process struct {
 	cpus   []int
 	output *output
 	done   chan struct{}
+	stop   syscall.Signal // that asks it to end
 
 	mu       sync.Mutex
 	reaped   bool  // the pid is free: it must not be signalled any more
@@ -95,7 +98,10 @@ func start(ctx context.Context, c Command, name string) (*Process, error) {
 		return nil, err
 	}
 
-	p := &Process{name: name, output: out, done: make(chan struct{})}
+	p := &Process{name: name, output: out, done: make(chan struct{}), stop: c.Stop}
+	if p.stop == 0 {
+		p.stop = syscall.SIGTERM
+	}
 	started := make(chan error)
 	go p.live(ctx, c, []*os.File{input, writer, writer}, started)
 	err = <-started
@@ -184,7 +190,7 @@ func (p *Process) awaitGroup() {
 	}
 }
 
-// Stop asks the process to end with SIGTERM, waits for it up to grace, and then
+// Stop asks the process to end with its command's signal, waits for it up to grace, and then
 // kills its group with SIGKILL; when ctx ends, it does so at once. It returns
 // when the process is reaped and no other of its group is left. Its error wraps
 // ErrKilled when the process did not end by itself, and is nil otherwise; that it
@@ -202,7 +208,7 @@ func (p *Process) Stop(ctx context.Context, grace time.Duration) error {
 	case <-ctx.Done():
 		p.kill(context.Cause(ctx))
 	case <-timer.C:
-		p.kill(fmt.Errorf("it still ran %v after SIGTERM", grace))
+		p.kill(fmt.Errorf("it still ran %v after %s", grace, unix.SignalName(p.stop)))
 	}
 	<-p.done
 
@@ -229,7 +235,7 @@ func (p *Process) terminate() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.asked && p.ask() {
-		syscall.Kill(p.pid, syscall.SIGTERM)
+		syscall.Kill(p.pid, p.stop)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // ErrKilled is wrapped by the errors of Stop when the target did not end by
@@ -39,6 +40,8 @@ type Command struct {
 	// Log is a file that takes a copy of what the target prints, its first 16 MiB
 	// at most; a relative one is relative to Dir. Empty for none.
 	Log string
+	// Stop is the signal that asks the process to end; 0 is SIGTERM.
+	Stop syscall.Signal
 }
 
 // validate names every fault of c.
