@@ -54,7 +54,7 @@ var summaryParts = []struct {
 	role   role
 }{
 	{".count", total}, {".min", minimum}, {".max", maximum},
-	{".avg", unverified}, {".median", unverified}, {".95percentile", unverified},
+	{".sum", unverified}, {".avg", unverified}, {".median", unverified}, {".95percentile", unverified},
 }
 
 func newExpectations(corpus *loadgen.Corpus) *expectations {
@@ -98,6 +98,7 @@ type arrivals struct {
 	got        []arrival
 	unexpected int64 // points of series that the corpus does not lead to
 	stranger   string
+	others     int64 // events and service checks
 	steps      []step
 }
 
@@ -175,6 +176,19 @@ func (a *arrivals) addSketch(at time.Time, s *payload.Sketch) error {
 	return nil
 }
 
+// addEvent and addCheck count what is neither merged nor compared.
+func (a *arrivals) addEvent(at time.Time, _ *payload.Event) error {
+	a.others++
+	a.arrived(at, 1)
+	return nil
+}
+
+func (a *arrivals) addCheck(at time.Time, _ *payload.ServiceCheck) error {
+	a.others++
+	a.arrived(at, 1)
+	return nil
+}
+
 func (a *arrivals) arrived(at time.Time, messages float64) {
 	if n := len(a.steps); n > 0 && a.steps[n-1].at.Equal(at) {
 		a.steps[n-1].messages += messages
@@ -196,7 +210,7 @@ type outcome struct {
 // outcome counts messages and compares values. Values are compared as if
 // nothing was lost; the caller knows whether that was so.
 func (a *arrivals) outcome() outcome {
-	var o outcome
+	o := outcome{decided: a.others}
 	o.values.ContextKeys = len(a.got)
 	for i := range a.got {
 		x, g := &a.expected.keys[i], &a.got[i]
@@ -262,12 +276,19 @@ type observation struct {
 	drops   *int64 // datagrams that the target's socket dropped; nil when unknown
 	stats   *Statistics
 	outcome outcome
+	// uncounted says that the target's output went nowhere that counts.
+	uncounted bool
+	// manyEvents says that some messages may be several events to a target: sampled
+	// ones, and those with several values.
+	manyEvents bool
+	hostile    int64 // messages of the load that are none, by intention
 }
 
 // account balances the ledger of one replicate. It is pure. The faults say in
 // words what does not balance; the warnings, what could not be decided.
 func account(o observation) (ledger record.Ledger, faults, warnings []string) {
-	ledger = record.Ledger{Offered: o.load.OfferedMessages, NotSent: o.load.NotSent, Sent: o.load.SentMessages}
+	ledger = record.Ledger{Offered: o.load.OfferedMessages, NotSent: o.load.NotSent, Sent: o.load.SentMessages, Hostile: o.hostile}
+	o.stats, warnings = translated(o)
 	if s := o.stats; s != nil {
 		ledger.Received, ledger.Aggregated = s.Received, s.Aggregated
 		ledger.QueueDropped, ledger.Malformed, ledger.Truncated = s.QueueDropped, s.Malformed, s.Truncated
@@ -284,10 +305,17 @@ func account(o observation) (ledger record.Ledger, faults, warnings []string) {
 	if warning := cutOff(o, &ledger); warning != "" {
 		warnings = append(warnings, warning)
 	}
-	delivered, undecided, warning := delivered(o.outcome, arrivable(&ledger))
-	ledger.Delivered, ledger.Undecided = &delivered, undecided
-	if warning != "" {
-		warnings = append(warnings, warning)
+	if !o.uncounted {
+		delivered, undecided, warning := delivered(o.outcome, arrivable(&ledger))
+		ledger.Delivered, ledger.Undecided = &delivered, undecided
+		if warning != "" {
+			warnings = append(warnings, warning)
+		}
+	}
+	if o.stats != nil && o.stats.Foreign {
+		if warning := loosen(&ledger); warning != "" {
+			warnings = append(warnings, warning)
+		}
 	}
 	faults = ledger.Balance()
 	if missing != 0 {

@@ -19,26 +19,32 @@ func (s *session) finish() error {
 	if err != nil {
 		return err
 	}
-	seen := newArrivals(s.prepared.expected)
-	if err := s.intake.DecodeAll(intake.Visitor{Series: seen.add, Sketch: seen.addSketch}); err != nil {
-		return &invalid{reason: err.Error()}
+	expected, err := s.prepared.expected.namedFor(s.variant.description())
+	if err != nil {
+		return fmt.Errorf("cannot count what target %s sends of scenario %s: %w", s.variant.description().Name, s.scenario.Name, err)
 	}
-	s.record.Warnings = append(s.record.Warnings, s.intake.Warnings()...)
-	if seen.unexpected > 0 {
-		s.warn(fmt.Sprintf("%d points of series that the corpus does not lead to arrived at the intake, such as %s", seen.unexpected, seen.stranger))
+	seen := newArrivals(expected)
+	uncounted := s.variant.description().Sink == scenarios.SinkNone
+	if uncounted {
+		s.warn(fmt.Sprintf("the output of target %s is not counted: what it lost is known only as far as its own statistics say", s.variant.description().Name))
+	} else if err := s.arrived(seen); err != nil {
+		return err
 	}
 
-	o := observation{load: s.result, oneLine: s.prepared.oneLine(), drops: s.drops, stats: stats, outcome: seen.outcome()}
+	o := observation{load: s.result, oneLine: s.prepared.oneLine(), drops: s.drops, stats: stats, outcome: seen.outcome(), uncounted: uncounted}
+	corpus := s.scenario.Load.Corpus
+	o.hostile = s.prepared.hostile()
+	o.manyEvents = corpus.PackedValues > 1 || corpus.SampledShare > 0 || s.scenario.Load.Replay != nil
 	ledger, faults, warnings := account(o)
 	s.record.Ledger = ledger
 	s.record.Warnings = append(s.record.Warnings, warnings...)
-	if ledger.Sent > 0 && ledger.Lost() == 0 {
+	if ledger.Sent > 0 && !uncounted && ledger.Lost() == 0 {
 		s.record.Values = &o.outcome.values
 	}
 
 	f := findings{
 		ledger: ledger, values: s.record.Values, lateness: s.result.Lateness, blocked: s.result.Sender.Blocked, readings: s.sampler.Result(), stats: stats,
-		intake: s.intake.Activity(), rssPeak: s.rssPeak, pss: s.pss, elapsed: s.drainEnd.Sub(s.loadStart), loadEnded: s.loadEnd,
+		intake: s.intake.Activity(), rssPeak: s.rssPeak, pss: s.pss, elapsed: s.drainEnd.Sub(s.loadStart), loadEnded: s.loadEnd, uncounted: uncounted,
 	}
 	if state, ended := s.process.State(); ended && s.cpuBefore != nil {
 		cpu := state.CPU - *s.cpuBefore
@@ -57,6 +63,18 @@ func (s *session) finish() error {
 	s.record.Timeline = timeline(s.loadStart, sampleInterval, f.readings, s.ticks, seen.steps)
 	s.mu.Unlock()
 	return s.validity(append(faults, s.variant.notEngaged(stats)...))
+}
+
+// arrived folds what the intake took.
+func (s *session) arrived(seen *arrivals) error {
+	if err := s.intake.DecodeAll(intake.Visitor{Series: seen.add, Sketch: seen.addSketch, Event: seen.addEvent, Check: seen.addCheck}); err != nil {
+		return &invalid{reason: err.Error()}
+	}
+	s.record.Warnings = append(s.record.Warnings, s.intake.Warnings()...)
+	if seen.unexpected > 0 {
+		s.warn(fmt.Sprintf("%d points of series that the corpus does not lead to arrived at the intake, such as %s", seen.unexpected, seen.stranger))
+	}
+	return nil
 }
 
 // generatorRecord is what offering the load took, as a record keeps it.
@@ -112,6 +130,9 @@ func (s *session) finalStatistics() (*Statistics, error) {
 	}
 	if stats != nil {
 		return stats, nil
+	}
+	if s.lastTold != nil {
+		return s.lastTold, nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,84 +2,39 @@ package harness
 
 import (
 	"fmt"
+	"maps"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"floodgate/internal/record"
 	"floodgate/internal/target"
 	"floodgate/scenarios"
 )
 
-// Variant is one of the servers being compared, resolved to a program.
-type Variant struct {
-	Role    string // record.Baseline or record.Candidate
-	Spec    string // as the user wrote it
-	Path    string // of the program
-	Options target.Options
-}
-
-// options are the keys a variant may set, besides environment variables, which
-// are written in capitals. Each is a flag of the reference server.
-var options = []string{"reader", "flush", "queue_size", "buffer_size", "max_context_keys", "max_set_members", "encoding", "threshold", "retry_bytes", "format", "buffered", "symdb", "cpu_profile"}
-
-// NewVariant resolves what the user wrote for a role. refserver is the path of
-// the reference server.
-func NewVariant(role, spec, refserver string) (Variant, error) {
-	parsed, err := target.ParseVariant(spec)
-	if err != nil {
-		return Variant{}, err
-	}
-	v := Variant{Role: role, Spec: spec, Options: parsed.Options}
-	switch parsed.Kind {
-	case target.RefServer:
-		v.Path = refserver
-	case target.Binary:
-		v.Path = parsed.Name
-	default:
-		return Variant{}, fmt.Errorf("cannot run variant %q: %s: variants are not supported by this version, use refserver or bin:PATH", spec, parsed.Kind)
-	}
-	for _, o := range parsed.Options {
-		if !isVariable(o.Key) && !slices.Contains(options, o.Key) {
-			return Variant{}, fmt.Errorf("cannot run variant %q: unknown option %q, allowed are %s, and environment variables in capitals such as GOGC",
-				spec, o.Key, strings.Join(options, ", "))
-		}
-	}
-	info, err := os.Stat(v.Path)
-	switch {
-	case err != nil && parsed.Kind == target.RefServer:
-		return Variant{}, fmt.Errorf("cannot run variant %q: no reference server at %s: build it with make build, or name it with --refserver", spec, v.Path)
-	case err != nil:
-		return Variant{}, fmt.Errorf("cannot run variant %q: %w", spec, err)
-	case info.IsDir() || info.Mode()&0o111 == 0:
-		return Variant{}, fmt.Errorf("cannot run variant %q: %s is not an executable file", spec, v.Path)
-	}
-	return v, nil
-}
-
-// isVariable reports whether a key is an environment variable.
-func isVariable(key string) bool { return key != "" && key == strings.ToUpper(key) }
-
 // addresses are where one replicate's target listens.
 type addresses struct {
-	load  string // URL of the socket under load
-	port  int    // of it, 0 for a unix socket
-	stats string // URL of the statistics
-	file  string // of the final statistics
+	load   string // URL of the socket under load
+	port   int    // of it, 0 for a unix socket
+	socket string // its path, empty for UDP
+	own    int    // TCP port of the target's own endpoint, for statistics and readiness
+	file   string // of the final statistics
 }
 
 // newAddresses picks free ports, and files in dir.
 func newAddresses(transport scenarios.Transport, dir string) (addresses, error) {
 	a := addresses{file: filepath.Join(dir, "stats.json")}
 	if transport == scenarios.Unixgram {
-		path := filepath.Join(dir, "target.sock")
-		if len(path) > longestSocketPath {
-			return a, fmt.Errorf("cannot make a unix socket at %s: its path has %d bytes and may have %d, set TMPDIR to a shorter folder", path, len(path), longestSocketPath)
+		a.socket = filepath.Join(dir, "target.sock")
+		if len(a.socket) > longestSocketPath {
+			return a, fmt.Errorf("cannot make a unix socket at %s: its path has %d bytes and may have %d, set TMPDIR to a shorter folder", a.socket, len(a.socket), longestSocketPath)
 		}
-		a.load = "unixgram://" + path
+		a.load = "unixgram://" + a.socket
 	} else {
 		port, err := target.FreePort(loopback, "udp")
 		if err != nil {
@@ -88,8 +43,8 @@ func newAddresses(transport scenarios.Transport, dir string) (addresses, error) 
 		a.port = port
 		a.load = "udp://" + net.JoinHostPort(loopback, strconv.Itoa(port))
 	}
-	port, err := target.FreePort(loopback, "tcp")
-	a.stats = "http://" + net.JoinHostPort(loopback, strconv.Itoa(port)) + "/stats"
+	var err error
+	a.own, err = target.FreePort(loopback, "tcp")
 	return a, err
 }
 
@@ -99,43 +54,116 @@ const loopback = "127.0.0.1"
 // at the end, has the least.
 const longestSocketPath = 103
 
-// command is how the variant's program is started for a scenario: the flags of
-// the reference server, which a program named by bin: must understand as well.
-func (v Variant) command(setup scenarios.TargetSetup, a addresses, intakeURL, dir string) target.Command {
-	if mode, symbols := v.Options.Get("symdb"); symbols {
-		return v.symbolCommand(mode, a, intakeURL, dir)
-	}
-	c := target.Command{Path: v.Path, Dir: dir, Args: []string{
-		"--listen=" + a.load,
-		"--intake=" + intakeURL,
-		"--stats=" + strings.TrimSuffix(strings.TrimPrefix(a.stats, "http://"), "/stats"),
-		"--stats-file=" + a.file,
-		"--flush-interval=" + setup.FlushInterval.String(),
-	}}
-	if setup.ReceiveBuffer > 0 {
-		c.Args = append(c.Args, "--receive-buffer="+strconv.FormatInt(setup.ReceiveBuffer, 10))
-	}
-	for _, o := range v.Options {
-		if isVariable(o.Key) {
-			c.Env = append(c.Env, o.Key+"="+o.Value)
-		} else {
-			c.Args = append(c.Args, "--"+strings.ReplaceAll(o.Key, "_", "-")+"="+o.Value)
-		}
-	}
-	return c
+// start is everything that starting a variant's program takes.
+type start struct {
+	command    target.Command
+	files      []scenarios.TargetFile // to write into its folder first
+	ready      string                 // what its readiness is told by
+	statistics string                 // URL; empty when it has none
+	warnings   []string
 }
 
-// symbolCommand starts a symbol upload in place of a server. It begins at once
-// and lingers when it is done, to be watched.
-func (v Variant) symbolCommand(mode string, a addresses, intakeURL, dir string) target.Command {
-	c := target.Command{Path: v.Path, Dir: dir, Args: []string{"symdb", "--linger", "--mode=" + mode, "--intake=" + intakeURL,
-		"--stats=" + strings.TrimSuffix(strings.TrimPrefix(a.stats, "http://"), "/stats"), "--stats-file=" + a.file}}
+// counters are where the output of a target is counted.
+type counters struct {
+	url      string // of the intake, without a path
+	graphite string // host:port; empty where it was not asked for
+}
+
+// start fills in the variant's description for a scenario.
+func (v Variant) start(setup scenarios.TargetSetup, a addresses, at counters, dir string) (start, error) {
+	description := v.description()
+	l := v.launch(setup, a, dir)
+	intake, err := url.Parse(at.url)
+	if err != nil {
+		return start{}, err
+	}
+	l.Intake, l.IntakeHost = at.url, intake.Hostname()
+	l.IntakePort, _ = strconv.Atoi(intake.Port())
+	if at.graphite != "" {
+		_, port, err := net.SplitHostPort(at.graphite)
+		if err != nil {
+			return start{}, err
+		}
+		l.GraphitePort, _ = strconv.Atoi(port)
+		l.GraphiteHost = loopback
+	}
+	filled, err := description.Render(l)
+	if err != nil {
+		return start{}, err
+	}
+	s := start{
+		command: target.Command{Path: v.Path, Dir: dir, Args: filled.Args, Stop: signals[description.Stop]},
+		files:   filled.Files, ready: filled.Ready, statistics: filled.Statistics,
+		warnings: unheard(description, l),
+	}
+	s.command.Env = v.environment(filled.Environment)
+	return s, nil
+}
+
+// launch is what the templates of the description may use, but for the intake.
+func (v Variant) launch(setup scenarios.TargetSetup, a addresses, dir string) scenarios.Launch {
+	l := scenarios.Launch{
+		Listen: a.load, Port: a.port, Socket: a.socket,
+		Stats: net.JoinHostPort(loopback, strconv.Itoa(a.own)), StatsHost: loopback, StatsPort: a.own, StatsFile: a.file,
+		Dir: dir, FlushInterval: setup.FlushInterval, ReceiveBuffer: setup.ReceiveBuffer,
+		Options: map[string]string{}, FreeTCP: func() (int, error) { return target.FreePort(loopback, "tcp") },
+	}
+	if a.port != 0 {
+		l.Host = loopback
+	}
 	for _, o := range v.Options {
-		if isVariable(o.Key) {
-			c.Env = append(c.Env, o.Key+"="+o.Value)
+		if !isVariable(o.Key) {
+			l.Options[o.Key] = o.Value
 		}
 	}
-	return c
+	return l
+}
+
+// environment is that of the description, where the variant says nothing else.
+func (v Variant) environment(described []scenarios.TargetVariable) []string {
+	values := map[string]string{}
+	for _, x := range described {
+		values[x.Name] = x.Value
+	}
+	for _, o := range v.Options {
+		if isVariable(o.Key) {
+			values[o.Key] = o.Value
+		}
+	}
+	var env []string
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		env = append(env, name+"="+values[name])
+	}
+	return env
+}
+
+// unheard says what of the scenario's set-up does not reach the target.
+func unheard(t *scenarios.Target, l scenarios.Launch) []string {
+	var warnings []string
+	buffer, flush := t.Heeds(l)
+	if l.ReceiveBuffer > 0 && !buffer {
+		warnings = append(warnings, fmt.Sprintf("target %s has no setting for its receive buffer: it has the system's, not the scenario's", t.Name))
+	}
+	// Where nothing is counted it changes nothing, and a scrape keeps the interval.
+	if !flush && t.Sink != scenarios.SinkNone && t.Sink != scenarios.SinkPrometheus {
+		warnings = append(warnings, fmt.Sprintf("target %s has no setting for its flush interval: it has its own, not the scenario's", t.Name))
+	}
+	return warnings
+}
+
+// signals are those that a description may name.
+var signals = map[string]syscall.Signal{
+	"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "QUIT": syscall.SIGQUIT, "HUP": syscall.SIGHUP,
+}
+
+// writeFiles puts the files of a start into the target's folder.
+func (s *start) writeFiles() error {
+	for _, f := range s.files {
+		if err := os.WriteFile(filepath.Join(s.command.Dir, f.Name), []byte(f.Text), 0o600); err != nil {
+			return fmt.Errorf("cannot write a file for the target: %w", err)
+		}
+	}
+	return nil
 }
 
 // notEngaged compares what the variant asks for with what the target says it
@@ -169,6 +197,9 @@ func allot(n int) (cpus []int, warning string) {
 	}
 	return allowed[len(allowed)-n:], ""
 }
+
+// isVariable reports whether a key is an environment variable.
+func isVariable(key string) bool { return key != "" && key == strings.ToUpper(key) }
 
 // record is the variant as a record keeps it.
 func (v Variant) record() record.Variant { return record.Variant{Role: v.Role, Spec: v.Spec} }

@@ -27,20 +27,24 @@ type findings struct {
 	stats     *Statistics
 	intake    intake.Activity
 	loadEnded time.Time
+	uncounted bool // the output went nowhere that counts
 }
 
 // measures lists what was measured, in the order of the catalogue.
 func measures(f findings) []record.Measure {
-	values := map[string]float64{
-		"lost_messages":      float64(f.ledger.Lost()),
-		"intake_bytes":       float64(f.intake.Bytes),
-		"intake_requests":    float64(f.intake.Requests),
-		"intake_connections": float64(f.intake.Connections),
+	values := map[string]float64{}
+	if !f.uncounted {
+		values["intake_bytes"] = float64(f.intake.Bytes)
+		values["intake_requests"] = float64(f.intake.Requests)
+		values["intake_connections"] = float64(f.intake.Connections)
+	}
+	if f.ledger.LossKnown() {
+		values["lost_messages"] = float64(f.ledger.Lost())
 	}
 	if f.ledger.Delivered != nil {
 		values["delivered_messages"] = float64(*f.ledger.Delivered + f.ledger.Undecided)
 	}
-	if f.ledger.Sent > 0 {
+	if f.ledger.Sent > 0 && f.ledger.LossKnown() {
 		values["lost_fraction"] = float64(f.ledger.Lost()) / float64(f.ledger.Sent)
 	}
 	if f.values != nil {
@@ -49,8 +53,9 @@ func measures(f findings) []record.Measure {
 	if f.cpu != nil {
 		values["cpu_seconds"] = f.cpu.Seconds()
 		values["cpu_millicores"] = 1000 * f.cpu.Seconds() / f.elapsed.Seconds()
-		if n := values["delivered_messages"]; n > 0 {
-			values["cpu_per_message"] = f.cpu.Seconds() / n
+		// Where the output is not counted, by what the target says came through.
+		if n := f.ledger.Sent - f.ledger.Lost(); n > 0 && f.ledger.LossKnown() {
+			values["cpu_per_message"] = f.cpu.Seconds() / float64(n)
 		}
 	}
 	if f.rssPeak != nil {
@@ -104,11 +109,20 @@ func histograms(f findings) (map[string]string, error) {
 		}
 		h[record.HistogramLateness] = string(encoded) // the library encodes to base64 itself
 	}
-	if f.stats != nil && f.stats.FlushStallHistogram != "" {
-		if _, err := hdrhistogram.Decode([]byte(f.stats.FlushStallHistogram)); err != nil {
-			return nil, &invalid{reason: fmt.Sprintf("cannot read the flush_stall_histogram of the target: %v", err)}
+	if f.stats == nil {
+		return h, nil
+	}
+	for _, told := range []struct{ field, name, encoded string }{
+		{"flush_stall_histogram", record.HistogramFlushStall, f.stats.FlushStallHistogram},
+		{"ingest_latency_histogram", record.HistogramIngestLatency, f.stats.IngestLatencyHistogram},
+	} {
+		if told.encoded == "" {
+			continue
 		}
-		h[record.HistogramFlushStall] = f.stats.FlushStallHistogram
+		if _, err := hdrhistogram.Decode([]byte(told.encoded)); err != nil {
+			return nil, &invalid{reason: fmt.Sprintf("cannot read the %s of the target: %v", told.field, err)}
+		}
+		h[told.name] = told.encoded
 	}
 	return h, nil
 }

@@ -87,6 +87,10 @@ func (p Plan) Replicates() int {
 }
 
 // recordOrder is the order as a record keeps it.
-func (p Pair) recordOrder(kind scenarios.Order, position, planned int) record.Order {
-	return record.Order{Kind: string(kind), Position: position, First: p.Roles[0], Roles: p.Roles, Planned: planned}
+func (p Pair) recordOrder(kind scenarios.Order, position, planned int, looks *Looks) record.Order {
+	o := record.Order{Kind: string(kind), Position: position, First: p.Roles[0], Roles: p.Roles, Planned: planned}
+	if looks != nil {
+		o.Looks, o.Boundary = looks.Pairs, looks.Boundary
+	}
+	return o
 }

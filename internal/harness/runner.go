@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"time"
 
-	"floodgate/internal/dogstatsd"
 	"floodgate/internal/procfs"
 	"floodgate/internal/record"
 	"floodgate/internal/target"
@@ -27,6 +26,11 @@ type Config struct {
 	Variants   []Variant      // one, or baseline and candidate
 	Seed       uint64
 	Version    string // of the harness, for the records
+	// Adapt leaves out of a scenario, for all variants alike, what one of their
+	// targets cannot do. Without it such a scenario is refused.
+	Adapt bool
+	// Looks, if not nil, lets scenarios end before all their pairs are run.
+	Looks *Looks
 	// OnEvent, if not nil, is told what happens as it happens, on the goroutine
 	// of Run. It must not block.
 	OnEvent func(Event)
@@ -34,17 +38,16 @@ type Config struct {
 
 // Validate names what Run could not carry out.
 func (c Config) Validate() error {
+	if c.Looks != nil && len(c.Variants) != 2 {
+		return fmt.Errorf("cannot look at a run of %d variants: only a comparison of two can end early", len(c.Variants))
+	}
 	for _, s := range c.Scenarios {
-		if s.Order == scenarios.Woven {
-			return fmt.Errorf("cannot run scenario %s: order woven is not carried out by this version, use blocks", s.Name)
-		}
-		if s.Load.Schedule.Count > 0 {
-			if err := corpusConfig(s.Load).Validate(); err != nil {
-				return fmt.Errorf("cannot run scenario %s: %w", s.Name, err)
-			}
+		if err := loadFault(&s); err != nil {
+			return fmt.Errorf("cannot run scenario %s: %w", s.Name, err)
 		}
 	}
-	return nil
+	_, _, err := c.narrow()
+	return err
 }
 
 // Event is something that happened in a run, for whoever shows progress.
@@ -72,7 +75,7 @@ func Run(ctx context.Context, config Config) ([]*record.Record, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	r := runner{config: config, prepared: map[string]*prepared{}, repeats: map[string]int{}, replicates: map[string]int{}}
+	r := runner{config: config, prepared: map[string]*prepared{}, repeats: map[string]int{}, replicates: map[string]int{}, ended: map[string]bool{}}
 	var roles []string
 	for _, v := range config.Variants {
 		roles = append(roles, v.Role)
@@ -85,10 +88,20 @@ func Run(ctx context.Context, config Config) ([]*record.Record, error) {
 	if err := removeRecords(config.Out); err != nil {
 		return nil, err
 	}
+	var err error
+	if r.config.Scenarios, r.adapted, err = config.narrow(); err != nil {
+		return nil, err
+	}
 	plan := NewPlan(config.Scenarios, r.replicates, roles, config.Seed)
 	r.total = plan.Replicates()
 	for _, pair := range plan.Pairs {
+		if r.ended[config.Scenarios[pair.Scenario].Name] {
+			continue
+		}
 		if err := r.pair(ctx, pair); err != nil {
+			return r.records, err
+		}
+		if err := r.look(pair); err != nil {
 			return r.records, err
 		}
 	}
@@ -99,8 +112,10 @@ func Run(ctx context.Context, config Config) ([]*record.Record, error) {
 type runner struct {
 	config     Config
 	prepared   map[string]*prepared
-	repeats    map[string]int // of invalid pairs, by scenario
-	replicates map[string]int // planned pairs, by scenario
+	repeats    map[string]int    // of invalid pairs, by scenario
+	replicates map[string]int    // planned pairs, by scenario
+	adapted    map[string]string // what was left out of a scenario, by its name
+	ended      map[string]bool   // scenarios that a look has ended
 	records    []*record.Record
 	position   int // of the next replicate
 	done       int // replicates of the plan that have ended
@@ -110,6 +125,7 @@ type runner struct {
 // prepared is what is made once per scenario, before any clock starts.
 type prepared struct {
 	corpus   *loadgen.Corpus // nil for an idle load
+	schedule loadgen.Schedule
 	expected *expectations
 }
 
@@ -123,30 +139,23 @@ func (r *runner) prepare(ctx context.Context, s *scenarios.Scenario) (*prepared,
 		return p, nil
 	}
 	p := &prepared{expected: &expectations{}}
-	if s.Load.Schedule.Count > 0 {
-		var err error
-		if p.corpus, err = loadgen.NewCorpus(ctx, corpusConfig(s.Load)); err != nil {
-			return nil, fmt.Errorf("cannot prepare the corpus of %s: %w", s.Name, err)
+	var err error
+	switch {
+	case s.Load.Replay != nil:
+		err = p.replay(s)
+	default:
+		if p.schedule, err = newSchedule(s.Load.Schedule); err == nil && s.Load.Schedule.Count > 0 {
+			p.corpus, err = loadgen.NewCorpus(ctx, newCorpusConfig(s.Load, p.schedule))
 		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot prepare the load of %s: %w", s.Name, err)
+	}
+	if p.corpus != nil {
 		p.expected = newExpectations(p.corpus)
 	}
 	r.prepared[s.Name] = p
 	return p, nil
-}
-
-// corpusConfig is what the scenario says about messages, in the generator's
-// terms.
-func corpusConfig(l scenarios.Load) loadgen.CorpusConfig {
-	c := loadgen.CorpusConfig{
-		Seed: l.Corpus.Seed, Messages: l.Schedule.Count, ContextKeys: l.Corpus.ContextKeys,
-		Cycle: l.Corpus.Popularity == scenarios.Cycle, Tags: l.Corpus.Tags, DatagramBytes: l.Corpus.Packing.Bytes,
-		SampledShare: l.Corpus.SampledShare, SampleRate: l.Corpus.SampleRate, PackedValues: l.Corpus.PackedValues,
-	}
-	for _, k := range l.Corpus.Kinds {
-		kind, _ := dogstatsd.KindOf(k.Kind) // the scenario's loader knows no others
-		c.Kinds = append(c.Kinds, loadgen.KindWeight{Kind: kind, Weight: k.Weight})
-	}
-	return c
 }
 
 // pair carries out one pair, and again while it is invalid and may be repeated.
@@ -158,7 +167,11 @@ func (r *runner) pair(ctx context.Context, pair Pair) error {
 	}
 	behind := r.done
 	for attempt := 0; ; attempt++ {
-		records, final, err := r.inBlock(ctx, s, p, pair, attempt)
+		carryOut := r.inBlock
+		if s.Order == scenarios.Woven && len(pair.Roles) == 2 {
+			carryOut = r.inWeave
+		}
+		records, final, err := carryOut(ctx, s, p, pair, attempt)
 		if err != nil {
 			return err
 		}
@@ -206,7 +219,7 @@ func (r *runner) setAside(records []*record.Record) error {
 			return record.Path(r.config.Out, rec.Scenario, rec.Variant.Role, rec.Replicate, rec.Attempt, rec.Invalid != "")
 		}
 		before := path()
-		rec.Invalid = "set aside: the other replicate of its pair is invalid"
+		rec.Invalid = otherInvalid
 		if err := record.Write(path(), rec); err != nil {
 			return err
 		}
@@ -228,18 +241,26 @@ func (r *runner) inBlock(ctx context.Context, s *scenarios.Scenario, p *prepared
 		}
 		final = final || last
 		records = append(records, rec)
-		path := record.Path(r.config.Out, s.Name, role, pair.Replicate, attempt, rec.Invalid != "")
-		if err := record.Write(path, rec); err != nil {
+		if err := r.keep(rec); err != nil {
 			return nil, false, err
 		}
-		r.records = append(r.records, rec)
-		r.done++
-		r.event(Event{Scenario: s.Name, Role: role, Replicate: pair.Replicate, Attempt: attempt, Record: rec})
 		if rec.Invalid != "" {
 			break // the pair is void, whatever its other half would say
 		}
 	}
 	return records, final, nil
+}
+
+// keep writes the record of a replicate that has ended.
+func (r *runner) keep(rec *record.Record) error {
+	path := record.Path(r.config.Out, rec.Scenario, rec.Variant.Role, rec.Replicate, rec.Attempt, rec.Invalid != "")
+	if err := record.Write(path, rec); err != nil {
+		return err
+	}
+	r.records = append(r.records, rec)
+	r.done++
+	r.event(Event{Scenario: rec.Scenario, Role: rec.Variant.Role, Replicate: rec.Replicate, Attempt: rec.Attempt, Record: rec})
+	return nil
 }
 
 func (r *runner) variant(role string) Variant {
@@ -261,49 +282,51 @@ func (r *runner) event(e Event) {
 // replicate carries out one replicate and returns its record. The error is of
 // the harness or of ctx; what is wrong with the target stands in the record.
 func (r *runner) replicate(ctx context.Context, s *scenarios.Scenario, p *prepared, pair Pair, v Variant, attempt int) (rec *record.Record, final bool, err error) {
-	dir, err := os.MkdirTemp("", "floodgate-")
+	session, err := r.open(s, p, pair, v, attempt)
 	if err != nil {
 		return nil, false, err
 	}
-	defer os.RemoveAll(dir)
-	session := &session{scenario: s, variant: v, prepared: p, dir: dir, began: time.Now()}
-	session.record, err = r.newRecord(s, p, pair, v, attempt)
-	if err != nil {
-		return nil, false, err
+	defer os.RemoveAll(session.dir)
+	for _, phase := range session.phases() {
+		r.event(Event{Scenario: s.Name, Role: v.Role, Replicate: pair.Replicate, Attempt: attempt, Phase: phase.name})
+		if err = session.phase(phase.name, func() error { return phase.run(ctx) }); err != nil {
+			break
+		}
 	}
-	err = r.phases(ctx, session, pair, attempt)
-	if closed := session.close(); err == nil {
-		err = closed
-	}
-	if ctx.Err() != nil {
-		return nil, false, context.Cause(ctx)
-	}
-	if err == nil {
-		err = session.finish()
-	}
-	final, err = session.settle(err)
-	session.describeHost()
+	final, err = session.conclude(ctx, err)
 	return session.record, final, err
 }
 
-// phases takes a session through its phases.
-func (r *runner) phases(ctx context.Context, s *session, pair Pair, attempt int) error {
-	for _, phase := range []struct {
-		name string
-		run  func(context.Context) error
-	}{
-		{record.PhaseStarting, s.start},
-		{record.PhaseWarmUp, s.watch},
-		{record.PhaseMeasuring, s.load},
-		{record.PhaseDraining, s.drain},
-		{record.PhaseStopping, s.stop},
-	} {
-		r.event(Event{Scenario: s.scenario.Name, Role: s.variant.Role, Replicate: pair.Replicate, Attempt: attempt, Phase: phase.name})
-		if err := s.phase(phase.name, func() error { return phase.run(ctx) }); err != nil {
-			return err
-		}
+// open returns a session that has not begun. Its folder is the caller's to
+// remove.
+func (r *runner) open(s *scenarios.Scenario, p *prepared, pair Pair, v Variant, attempt int) (*session, error) {
+	dir, err := os.MkdirTemp("", "floodgate-")
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	session := &session{scenario: s, variant: v, prepared: p, schedule: p.schedule, dir: dir, began: time.Now()}
+	if session.record, err = r.newRecord(s, p, pair, v, attempt); err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
+	return session, nil
+}
+
+// conclude ends what is still running of a session whose phases came to err, and
+// completes its record. The error is of the harness or of ctx.
+func (s *session) conclude(ctx context.Context, err error) (final bool, _ error) {
+	if closed := s.close(); err == nil {
+		err = closed
+	}
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
+	}
+	if err == nil {
+		err = s.finish()
+	}
+	final, err = s.settle(err)
+	s.describeHost()
+	return final, err
 }
 
 // newRecord fills in what is known before the replicate starts.
@@ -314,10 +337,13 @@ func (r *runner) newRecord(s *scenarios.Scenario, p *prepared, pair Pair, v Vari
 	}
 	rec := &record.Record{
 		Schema: record.Schema, Scenario: s.Name, Variant: v.record(), Replicate: pair.Replicate, Attempt: attempt,
-		Order: pair.recordOrder(s.Order, r.position, r.replicates[s.Name]), Seed: r.config.Seed, Started: time.Now(),
+		Order: pair.recordOrder(s.Order, r.position, r.replicates[s.Name], r.config.Looks), Seed: r.config.Seed, Started: time.Now(),
 		Build:       record.Build{Floodgate: r.config.Version, GoVersion: runtime.Version(), TargetPath: v.Path, TargetDigest: digest},
 		Environment: environment(),
 		Config:      record.Config{ScenarioYAML: string(s.Source), ScenarioFile: s.File},
+	}
+	if text := r.adapted[s.Name]; text != "" {
+		rec.Warnings = append(rec.Warnings, text)
 	}
 	if p.corpus != nil {
 		rec.Build.CorpusDigest = p.corpus.Digest()

@@ -43,6 +43,9 @@ func behave(manners string) {
 	}
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGTERM)
+	if strings.HasPrefix(manners, "foreign") {
+		behaveForeign(flags, manners == "foreign and telling")
+	}
 	if manners != "deaf" {
 		network, address, _ := strings.Cut(flags["listen"], "://")
 		socket, err := net.ListenPacket(network, address)

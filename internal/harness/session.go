@@ -25,6 +25,8 @@ type session struct {
 	scenario *scenarios.Scenario
 	variant  Variant
 	prepared *prepared
+	schedule loadgen.Schedule
+	startAt  time.Time // of the load; zero: as soon as it is ready
 	record   *record.Record
 	dir      string
 
@@ -32,7 +34,8 @@ type session struct {
 	addresses  addresses
 	intake     *intake.Intake
 	process    *target.Process
-	probe      *probe
+	probe      *probe      // nil for a target without statistics
+	lastTold   *Statistics // just before it was stopped, by a target that leaves none behind
 	sampler    *procfs.Sampler
 	sockets    *procfs.UDPReader // nil for unix sockets
 	background sync.WaitGroup
@@ -71,6 +74,23 @@ type invalid struct {
 
 func (e *invalid) Error() string { return e.reason }
 
+// phaseRun is one of the phases of a session.
+type phaseRun struct {
+	name string
+	run  func(context.Context) error
+}
+
+// phases are the steps of a session in their order.
+func (s *session) phases() []phaseRun {
+	return []phaseRun{
+		{record.PhaseStarting, s.start},
+		{record.PhaseWarmUp, s.watch},
+		{record.PhaseMeasuring, s.load},
+		{record.PhaseDraining, s.drain},
+		{record.PhaseStopping, s.stop},
+	}
+}
+
 // phase runs one phase and books it in the record.
 func (s *session) phase(name string, run func() error) error {
 	start := time.Since(s.began)
@@ -84,7 +104,14 @@ func (s *session) phase(name string, run func() error) error {
 // start brings up intake and target and waits until the target is ready.
 func (s *session) start(ctx context.Context) error {
 	var err error
-	if s.intake, err = intake.New(intake.Default()); err != nil {
+	if s.addresses, err = newAddresses(s.scenario.Load.Transport, s.dir); err != nil {
+		return err
+	}
+	config, err := s.variant.intakeConfig(s.scenario.Target, s.addresses, s.dir)
+	if err != nil {
+		return err
+	}
+	if s.intake, err = intake.New(config); err != nil {
 		return err
 	}
 	s.failures = make(chan error, 2)
@@ -95,32 +122,48 @@ func (s *session) start(ctx context.Context) error {
 			s.failures <- fmt.Errorf("the intake failed: %w", err)
 		}
 	})
-	if s.addresses, err = newAddresses(s.scenario.Load.Transport, s.dir); err != nil {
+	begin, err := s.variant.start(s.scenario.Target, s.addresses, counters{s.intake.URL(), s.intake.Graphite()}, s.dir)
+	if err != nil {
 		return err
 	}
-	command := s.variant.command(s.scenario.Target, s.addresses, s.intake.URL(), s.dir)
-	var warning string
-	if command.CPUs, warning = allot(s.scenario.Target.CPUs); warning != "" {
+	for _, warning := range begin.warnings {
 		s.warn(warning)
 	}
-	s.record.Config.Command = append([]string{command.Path}, command.Args...)
+	var warning string
+	if begin.command.CPUs, warning = allot(s.scenario.Target.CPUs); warning != "" {
+		s.warn(warning)
+	}
+	s.record.Config.Command = append([]string{begin.command.Path}, begin.command.Args...)
 	s.record.Config.Address = s.addresses.load
-	if s.process, err = target.Start(ctx, command); err != nil {
+	description := s.variant.description()
+	if begin.statistics != "" {
+		if s.probe, err = newProbe(begin.statistics, description.Statistics); err != nil {
+			return err
+		}
+	}
+	if err := begin.writeFiles(); err != nil {
+		return err
+	}
+	if s.process, err = target.Start(ctx, begin.command); err != nil {
 		return err
 	}
 	s.record.Config.CPUs = s.process.CPUs()
-	s.probe = newProbe(s.addresses.stats)
+	return s.await(ctx, description.Ready.By, begin.ready)
+}
+
+// await waits until the target is ready, in the way that its description says.
+func (s *session) await(ctx context.Context, by scenarios.ReadyBy, what string) error {
+	ask, answered := readiness(by, what, s.addresses, s.process)
+	defer answered()
 	ready, cancel := context.WithTimeoutCause(ctx, s.scenario.Limits.Ready,
 		fmt.Errorf("the scenario's limit for becoming ready is %v", s.scenario.Limits.Ready))
 	defer cancel()
-	err = target.Await(ready, s.process, 5*time.Millisecond, func(ctx context.Context) error {
-		_, err := s.probe.ask(ctx)
-		return err
-	})
+	err := target.Await(ready, s.process, 5*time.Millisecond, ask)
 	if err != nil && ctx.Err() == nil {
 		// Nothing keeps the free port that was found; that somebody else took it
 		// says nothing about the target.
-		taken := strings.Contains(s.process.LastWords(), "address already in use")
+		words := s.process.LastWords()
+		taken := strings.Contains(words, "address already in use") || strings.Contains(words, "EADDRINUSE")
 		return &invalid{reason: err.Error(), final: !taken}
 	}
 	return err
@@ -166,12 +209,14 @@ func mostReadings(s *scenarios.Scenario) int {
 func (s *session) tick(ctx context.Context, _ time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, 2*sampleInterval)
 	defer cancel()
-	stats, err := s.probe.ask(ctx)
-	if err != nil {
-		stats = nil
+	t := tick{unasked: s.probe == nil || !s.probe.due(time.Now())}
+	if !t.unasked {
+		t.stats, _ = s.probe.ask(ctx) // nil beside an error: it did not answer in time
+	}
+	if cpu, err := procfs.CPUTime(s.process.PID()); err == nil {
+		t.cpu = &cpu
 	}
 	s.mu.Lock()
-	t := tick{stats: stats}
 	if s.generator != nil {
 		t.progress = s.generator.Progress()
 	}
@@ -191,11 +236,11 @@ func (s *session) load(ctx context.Context) error {
 	if cpu, err := procfs.CPUTime(s.process.PID()); err == nil {
 		s.cpuBefore = &cpu
 	}
-	schedule := loadgen.Burst{Count: s.scenario.Load.Schedule.Count, Over: s.scenario.Load.Schedule.Over}
-	if schedule.Count == 0 {
+	schedule := s.schedule
+	if schedule.Total() == 0 {
 		s.loadStart = time.Now()
-		s.loadEnd = s.loadStart.Add(schedule.Over)
-		return s.alive(s.wait(ctx, schedule.Over))
+		s.loadEnd = s.loadStart.Add(schedule.End())
+		return s.alive(s.wait(ctx, schedule.End()))
 	}
 	network, address, err := loadgen.SplitURL(s.addresses.load)
 	if err != nil {
@@ -216,11 +261,13 @@ func (s *session) load(ctx context.Context) error {
 	s.generator = generator
 	s.mu.Unlock()
 	// A receiver that stays full would keep the generator for ever.
-	ctx, cancelLoad := context.WithTimeoutCause(ctx, schedule.Over+s.scenario.Limits.Drain, &invalid{final: true,
+	ctx, cancelLoad := context.WithTimeoutCause(ctx, schedule.End()+s.scenario.Limits.Drain, &invalid{final: true,
 		reason: fmt.Sprintf("the target did not take the load within %v of its end: its socket stayed full", s.scenario.Limits.Drain)})
 	defer cancelLoad()
-	s.loadStart = time.Now().Add(10 * time.Millisecond)
-	s.loadEnd = s.loadStart.Add(schedule.Over)
+	if s.loadStart = s.startAt; s.loadStart.IsZero() {
+		s.loadStart = time.Now().Add(10 * time.Millisecond)
+	}
+	s.loadEnd = s.loadStart.Add(schedule.End())
 	s.result, err = generator.Run(ctx, s.loadStart)
 	return s.alive(err)
 }
@@ -301,8 +348,7 @@ func (s *session) drain(ctx context.Context) error {
 }
 
 // drained reports whether nothing is under way any more: not in the socket, not
-// in the target, and for one that does not tell, not at the intake for two
-// flush intervals.
+// in the target, as far as it tells or seems to.
 func (s *session) drained() bool {
 	if s.sockets != nil {
 		if stats, err := s.sockets.Read(); err != nil || stats.QueueBytes > 0 {
@@ -312,14 +358,7 @@ func (s *session) drained() bool {
 	s.mu.Lock()
 	done, told := drainedBy(s.ticks)
 	s.mu.Unlock()
-	if told {
-		return done
-	}
-	last := s.intake.Activity().Last
-	if last.Before(s.loadEnd) {
-		last = s.loadEnd
-	}
-	return time.Since(last) > 2*s.scenario.Target.FlushInterval
+	return done || !told && s.silent()
 }
 
 // wait lets time pass.
@@ -354,6 +393,8 @@ func (s *session) stop(ctx context.Context) error {
 		}
 	}
 	s.stopSample()
+	s.lastAnswer(ctx)
+	s.lastScrape(ctx)
 	killed := s.process.Stop(ctx, s.scenario.Limits.Stop)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

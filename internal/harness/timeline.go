@@ -11,7 +11,9 @@ import (
 // tick is what was read beside one reading of the process.
 type tick struct {
 	progress loadgen.Progress
-	stats    *Statistics // nil when the target did not answer
+	stats    *Statistics // nil when the target did not answer, or was not asked
+	unasked  bool
+	cpu      *time.Duration // of the target so far; nil where the system does not tell
 }
 
 // timeline joins the readings of the process, what was read beside them, and
