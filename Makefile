@@ -22,7 +22,7 @@ RACE := ./server/... ./loadgen ./internal/intake ./internal/target ./internal/pr
 # The race detector needs a C compiler; everything else does not.
 CC_FOUND := $(shell command -v $$(go env CC) 2>/dev/null)
 
-.PHONY: help build test test-browser lint fuzz bench bench-server bench-symdb micro clean
+.PHONY: help build peers test test-browser lint fuzz bench bench-loadgen bench-server bench-symdb micro clean prove
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -56,6 +56,9 @@ bench: build ## compare baseline and candidate and render the report; exits with
 	bin/floodgate bench $(SCENARIOS) $(if $(BASELINE),--baseline '$(BASELINE)') $(if $(CANDIDATE),--candidate '$(CANDIDATE)') \
 		--replicates $(REPLICATES) --out '$(OUT)' $(BENCHFLAGS)
 
+bench-loadgen: build ## print the load generator's own figures: its ceiling beside raw sendmmsg, its punctuality beside ticks
+	FLOODGATE_REFSERVER='$(CURDIR)/bin/refserver' go test -run NONE -bench 'AllOut|Pacing' -benchtime 1x ./loadgen
+
 # A gate that breaks is a result here, not an error: the figures are the point.
 bench-server: build ## print the reference server's own figures: cost per message, flush stalls, memory
 	-bin/floodgate run packed_3m burst_300k packed_3m_contexts --replicates 3 --out out/server/async
@@ -66,8 +69,32 @@ bench-server: build ## print the reference server's own figures: cost per messag
 bench-symdb: build ## compare the memory of a buffered and a streaming symbol upload
 	bin/floodgate bench symdb_upload --baseline refserver:symdb=buffered --candidate refserver:symdb=streaming --out out/symdb
 
+prove: build ## count false alarms and detections of the detector on this machine; takes up to half an hour
+	bin/floodgate prove
+
 micro: ## run the micro benchmarks of the hot paths
 	go test -run NONE -bench . -benchmem ./internal/dogstatsd ./server/... ./loadgen
+
+# Other servers to measure beside the reference server, each at a version pinned
+# in a module of its own, or by its number here. What cannot be had is said.
+PEERS := scenarios/targets/peers
+# A peer takes a while; it must not disturb a measurement that is under way.
+PEER_BUILD := nice -n 19 go build -trimpath -ldflags='-s -w'
+TELEGRAF_TAGS := custom,inputs.statsd,outputs.file,outputs.http,serializers.influx,parsers.influx
+STATSD_VERSION := 0.9.0
+
+peers: ## build other servers into bin/peers, as far as this machine can
+	cd $(PEERS)/statsd_exporter && $(PEER_BUILD) -o '$(CURDIR)/bin/peers/statsd_exporter' github.com/prometheus/statsd_exporter
+	cd $(PEERS)/telegraf && $(PEER_BUILD) -tags '$(TELEGRAF_TAGS)' -o '$(CURDIR)/bin/peers/telegraf' github.com/influxdata/telegraf/cmd/telegraf
+	cd $(PEERS)/otelcol && $(PEER_BUILD) -o '$(CURDIR)/bin/peers/otelcol' .
+	@if command -v npm >/dev/null; then \
+		npm install --no-audit --no-fund --omit=optional --prefix bin/peers/statsd statsd@$(STATSD_VERSION); \
+	else echo 'statsd was left out: there is no npm'; fi
+	@for peer in collectd netdata; do \
+		if command -v $$peer >/dev/null || [ -x /usr/sbin/$$peer ]; then continue; fi; \
+		if [ '$(DEBIAN_PEERS)' = 1 ]; then nice -n 19 apt-get install -qy --no-install-recommends $$peer-core; \
+		else echo "$$peer was left out: install Debian's $$peer-core, or run make peers DEBIAN_PEERS=1 as root; either way Debian starts its service, so stop that"; fi; \
+	done
 
 clean: ## remove what was built and measured
 	rm -rf bin out

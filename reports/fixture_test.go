@@ -207,7 +207,7 @@ func limit(measure, op string, bound float64) scenarios.Check {
 // compare fills in a comparison as a judge would, roughly: the figures are not
 // what is tested here.
 func compare(s scenarios.Scenario, pairs []regress.Pair, mark regress.Mark) regress.Comparison {
-	c := regress.Comparison{Scenario: s.Name, Goal: s.Goal, Pairs: pairs, Planned: len(pairs), Mark: mark, P: 1, PAdjusted: 1, PRandom: 1}
+	c := regress.Comparison{Scenario: s.Name, Goal: s.Goal, Pairs: pairs, Planned: len(pairs), Mark: mark, P: 1, PAdjusted: 1, PRandom: 1, Q: 1}
 	var mean, square float64
 	n := float64(len(pairs))
 	for _, p := range pairs {
@@ -336,7 +336,7 @@ func (r *Report) addIdle(t testing.TB, position *int) {
 	rs, pairs := plan{scenario: s, pairs: 8, noise: 0.08,
 		baseline: side{b, 157 << 20, 0, 0}, candidate: side{b, 159 << 20, 0, 0}}.run(t, 4, position)
 	c := compare(s, pairs, regress.Inconclusive)
-	c.PairsNeeded = 61
+	c.PairsNeeded, c.Q = 61, 0.083
 	c.Reason = "the 90 % interval [-7.1, +8.2] contains 0 and reaches beyond ±5 %: neither a change nor its absence is shown; 8 pairs find changes from 14.9 % on, about 61 would settle it"
 	r.add(s, rs, c,
 		regress.CheckResult{Check: s.Checks[0], Gate: true, Passed: 0, Total: 8, Observed: 158.81 * (1 << 20), BaselinePassed: 0, BaselineTotal: 8, BaselineObserved: 157.9 * (1 << 20)},
@@ -363,7 +363,7 @@ func (r *Report) addDead(t testing.TB, position *int) {
 			break
 		}
 	}
-	c := regress.Comparison{Scenario: s.Name, Goal: s.Goal, Planned: 8, Repeats: 1, P: 1, PAdjusted: 1, PRandom: 1,
+	c := regress.Comparison{Scenario: s.Name, Goal: s.Goal, Planned: 8, Repeats: 1, P: 1, PAdjusted: 1, PRandom: 1, Q: 1,
 		Mark: regress.NoVerdict, Reason: "the target died in 2 of 2 attempts of replicate 0"}
 	c.Delta.Estimate = math.NaN()
 	r.add(s, rs, c)

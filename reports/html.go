@@ -51,6 +51,8 @@ type page struct {
 	Scenes                        []sceneView
 	Invalid                       []invalidView
 	Warnings                      []string
+	WorthTitle                    string
+	Worth                         []string
 	Setup                         *table
 	Data                          any
 }
@@ -149,7 +151,7 @@ func (v *view) page() (page, error) {
 		Summary: upperFirst(v.summary()) + ".", Style: template.CSS(pageStyle),
 		Facts: v.facts(), Reasons: d.Reasons, Marks: markRules(v.Verdict.Options), Rule: decisionRule(len(v.comparisons)),
 		ChecksSummary: v.checksSummary(), Ledger: v.ledgerOverview(), Warnings: v.warnings(),
-		Setup: v.setup(), Data: v.document(), Leading: v.leading(),
+		Setup: v.setup(), Data: v.document(), Leading: v.leading(), WorthTitle: worthTitle, Worth: v.worth(),
 	}
 	ids := v.ids()
 	for _, c := range v.comparisons {

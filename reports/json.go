@@ -1,11 +1,13 @@
 package reports
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 
 	"floodgate/internal/record"
 	"floodgate/regress"
+	"floodgate/regress/trend"
 )
 
 // JSONSchema is the major version of what JSON writes. A field that changes its
@@ -29,6 +31,8 @@ type document struct {
 	Percentiles []jsonPercentile `json:"percentiles"`
 	Invalid     []jsonInvalid    `json:"invalid"`
 	Warnings    []string         `json:"warnings"`
+	// Origin is when and on what the records were made; null without records.
+	Origin *trend.Origin `json:"origin"`
 }
 
 type jsonDecision struct {
@@ -39,6 +43,7 @@ type jsonDecision struct {
 type jsonOptions struct {
 	Confidence         *float64 `json:"confidence"`
 	Tolerance          *float64 `json:"tolerance"`
+	Rule               string   `json:"rule"`
 	FailOnInconclusive bool     `json:"fail_on_inconclusive"`
 }
 
@@ -70,13 +75,31 @@ type jsonComparison struct {
 	P                 *float64      `json:"p"`
 	PAdjusted         *float64      `json:"p_adjusted"`
 	PRandom           *float64      `json:"p_random"`
+	Q                 *float64      `json:"q"`            // Benjamini–Hochberg
+	WorthALook        bool          `json:"worth_a_look"` // worse, without deciding
 	Spread            *float64      `json:"spread"`
 	MinimumDetectable *float64      `json:"minimum_detectable"`
 	PairsNeeded       int           `json:"pairs_needed"`
 	Planned           int           `json:"pairs_planned"`
 	Repeats           int           `json:"repeats"`
 	Pairs             []jsonPair    `json:"pairs"`
+	Apart             *jsonApart    `json:"apart,omitempty"`  // values of two runs; pairs is then empty
+	Looked            *jsonLooked   `json:"looked,omitempty"` // where a run with looks ended
 	Warnings          []string      `json:"warnings"`
+}
+
+type jsonApart struct {
+	Baseline  []*float64 `json:"baseline"`
+	Candidate []*float64 `json:"candidate"`
+}
+
+type jsonLooked struct {
+	Look     int      `json:"look"` // from 1
+	Looks    int      `json:"looks"`
+	Pairs    int      `json:"pairs"`
+	Most     int      `json:"most"`
+	Boundary string   `json:"boundary"`
+	Overall  *float64 `json:"overall"` // confidence over all looks; that of the interval stands with it
 }
 
 type jsonCheck struct {
@@ -91,6 +114,7 @@ type jsonCheck struct {
 	Passed           int      `json:"passed"`
 	Total            int      `json:"total"`
 	Missing          int      `json:"missing"`
+	Needed           int      `json:"needed"` // replicates that must keep the bound
 	Observed         *float64 `json:"observed"`
 	BaselinePassed   int      `json:"baseline_passed"`
 	BaselineTotal    int      `json:"baseline_total"`
@@ -149,6 +173,14 @@ func number(x float64) *float64 {
 	return &x
 }
 
+func jsonNumbers(values []float64) []*float64 {
+	out := make([]*float64, len(values))
+	for i, x := range values {
+		out[i] = number(x)
+	}
+	return out
+}
+
 // list is never null in JSON.
 func list[T any](items []T) []T {
 	if items == nil {
@@ -163,8 +195,11 @@ func (v *view) document() document {
 		Schema: JSONSchema, Title: v.Title, Version: v.Version, Command: v.Command,
 		Baseline: v.specs(record.Baseline), Candidate: v.specs(record.Candidate),
 		Decision: jsonDecision{string(v.Verdict.Decision.Outcome), list(v.Verdict.Decision.Reasons)},
-		Options:  jsonOptions{number(o.Confidence), number(o.Tolerance), o.FailOnInconclusive},
+		Options:  jsonOptions{number(o.Confidence), number(o.Tolerance), string(cmp.Or(o.Rule, regress.Detect)), o.FailOnInconclusive},
 		Warnings: list(v.warnings()),
+	}
+	if origin := trend.OriginOf(v.Records); origin.Hosts > 0 {
+		d.Origin = &origin
 	}
 	for _, c := range v.comparisons {
 		d.Comparisons = append(d.Comparisons, jsonComparisonOf(c, o))
@@ -194,7 +229,13 @@ func jsonComparisonOf(c regress.Comparison, o regress.Options) jsonComparison {
 		Mark: string(c.Mark), Reason: c.Reason, Confirmed: c.Confirmed(o), Erratic: c.Erratic,
 		P: number(c.P), PAdjusted: number(c.PAdjusted), PRandom: number(c.PRandom),
 		PairsNeeded: c.PairsNeeded, Planned: c.Planned, Repeats: c.Repeats,
-		Pairs: []jsonPair{}, Warnings: list(c.Warnings),
+		Pairs: []jsonPair{}, Warnings: list(c.Warnings), Q: number(c.Q), WorthALook: c.WorthALook(o),
+	}
+	if a := c.Apart; a != nil {
+		j.Apart = &jsonApart{jsonNumbers(a.Baseline), jsonNumbers(a.Candidate)}
+	}
+	if l := c.Looked; l != nil {
+		j.Looked = &jsonLooked{l.Look, l.Looks, l.Pairs, l.Most, string(l.Boundary), number(l.Overall)}
 	}
 	if measured(c) {
 		j.Delta = jsonIntervalOf(c.Delta)
@@ -223,7 +264,7 @@ func jsonIntervalOf(i regress.Interval) *jsonInterval {
 func jsonCheckOf(c regress.CheckResult) jsonCheck {
 	j := jsonCheck{
 		Scenario: c.Scenario, Name: c.Check.Name(), Unit: string(c.Check.Measure.Unit), Op: c.Check.Op, Bound: number(c.Check.Bound),
-		Role: c.Role, Decides: decides(c), OK: c.OK, Passed: c.Passed, Total: c.Total, Missing: c.Missing,
+		Role: c.Role, Decides: decides(c), OK: c.OK, Passed: c.Passed, Total: c.Total, Missing: c.Missing, Needed: c.Total - c.Spare,
 		BaselinePassed: c.BaselinePassed, BaselineTotal: c.BaselineTotal,
 	}
 	if c.Missing < c.Total {

@@ -120,13 +120,12 @@ func checkCase(c regress.CheckResult) junitCase {
 	if c.BaselineTotal > 0 {
 		message.Text = "baseline: " + baselineCell(c)
 	}
-	broken := c.Total - c.Missing - c.Passed
 	switch {
 	case c.OK:
 		out.Out = clean(figures)
 	case !decides(c):
 		out.Skipped = message
-	case broken > 0:
+	case c.Failed():
 		out.Failure = message
 	default:
 		out.Error = message

@@ -25,6 +25,7 @@ var places = []place{
 	{"queue_dropped", false, "no room in the target's queue", func(l *record.Ledger) *int64 { return l.QueueDropped }},
 	{"malformed", false, "lines that were no message", func(l *record.Ledger) *int64 { return l.Malformed }},
 	{"truncated", false, "cut by a datagram longer than the buffer", func(l *record.Ledger) *int64 { return l.Truncated }},
+	{"hostile", false, "of these two, what is no message by intention: no loss", func(l *record.Ledger) *int64 { return &l.Hostile }},
 	{"rejected", false, "over the limit of contextKeys", func(l *record.Ledger) *int64 { return l.Rejected }},
 	{"shutdown_dropped", false, "still queued when the target stopped", func(l *record.Ledger) *int64 { return l.ShutdownDropped }},
 	{"aggregated", true, "merged into a bucket", func(l *record.Ledger) *int64 { return l.Aggregated }},

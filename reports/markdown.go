@@ -48,8 +48,8 @@ func (b block) size() int {
 // important end, and a note says what was cut.
 func Markdown(w io.Writer, r Report) error {
 	v := newView(r)
-	blocks := []block{v.mdHeader(), v.mdComparisons(), v.mdUnchanged(), v.mdChecks(), v.mdLedger(),
-		v.mdInvalid(), v.mdWarnings(), v.mdDecision(), v.mdExplanation(), v.mdRun()}
+	blocks := []block{v.mdHeader(), v.mdComparisons(), v.mdUnchanged(), v.mdChecks(), v.mdGates(), v.mdLedger(),
+		v.mdInvalid(), v.mdWorth(), v.mdWarnings(), v.mdDecision(), v.mdExplanation(), v.mdRun()}
 	note := fit(blocks, markdownLimit)
 	var b strings.Builder
 	for _, block := range blocks {
@@ -232,6 +232,29 @@ func (v *view) mdChecks() block {
 	return b
 }
 
+// mdGates is one line for each gate, below the bounds.
+func (v *view) mdGates() block {
+	b := block{name: "the gates", cut: 5}
+	for _, line := range v.gates() {
+		b.rows = append(b.rows, "- "+md(limitLine(line)))
+	}
+	if len(b.rows) > 0 {
+		b.tail = []string{""}
+	}
+	return b
+}
+
+func (v *view) mdWorth() block {
+	b := block{name: "what is worth a look", cut: 4}
+	for _, line := range v.worth() {
+		b.rows = append(b.rows, "- "+md(limitLine(line)))
+	}
+	if len(b.rows) > 0 {
+		b.head, b.tail = []string{"### " + worthTitle, ""}, []string{""}
+	}
+	return b
+}
+
 func (v *view) mdLedger() block {
 	b := block{name: "the ledger", cut: 2}
 	var all []tally
@@ -318,7 +341,7 @@ func (v *view) mdDecision() block {
 	d := v.Verdict.Decision
 	b := block{name: "the reasons", cut: 7}
 	b.head = []string{"### Decision", "", fmt.Sprintf("**%s %s.**", outcomeSymbol(d.Outcome), outcomeWord(d.Outcome)), ""}
-	for _, reason := range d.Reasons {
+	for _, reason := range v.ownReasons() {
 		b.rows = append(b.rows, "- "+md(limitLine(reason)))
 	}
 	b.tail = []string{""}

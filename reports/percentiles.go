@@ -18,7 +18,7 @@ import (
 // histogramWords names the histograms in the order in which they are shown.
 var histogramWords = []struct{ name, title, words string }{
 	{record.HistogramFlushStall, "Flush stalls", "how long ingest stood still for a flush"},
-	{record.HistogramIngestLatency, "Ingest latency", "from arrival at the socket until the target read it"},
+	{record.HistogramIngestLatency, "Ingest latency", "from arrival at the socket until the target had aggregated it"},
 	{record.HistogramLateness, "Lateness of the generator", "from the due time until the kernel had the message; it judges the measurement, not the target"},
 }
 

@@ -105,10 +105,17 @@ func (s *scene) facts() []fact {
 			add("Robust estimate", minus(fmt.Sprintf("%s %% %s", percent(c.Robust.Estimate), interval(c.Robust)))+", Hodges–Lehmann at "+share(c.Robust.Level))
 		}
 		if c.MinimumDetectable > 0 {
-			add("Power", fmt.Sprintf("these %s find changes from %s on, 9 times in 10", plural(len(c.Pairs), "pair"), share(c.MinimumDetectable)))
+			add("Power", fmt.Sprintf("these %s find changes from %s on, 9 times in 10", trials(*c), share(c.MinimumDetectable)))
 		}
 		if c.PairsNeeded > 0 {
-			add("To settle it", "about "+plural(c.PairsNeeded, "pair"))
+			unit := "pair"
+			if c.Apart != nil {
+				unit = "replicate"
+			}
+			add("To settle it", "about "+plural(c.PairsNeeded, unit))
+		}
+		if c.Looked != nil {
+			add("Looks", fmt.Sprintf("%d, with the boundary %s; ended at look %d", c.Looked.Looks, c.Looked.Boundary, c.Looked.Look))
 		}
 	}
 	return facts
@@ -116,6 +123,9 @@ func (s *scene) facts() []fact {
 
 // loadWords says what is offered.
 func loadWords(l scenarios.Load) string {
+	if l.Replay != nil {
+		return "the captured lines of " + l.Replay.File + " over " + string(l.Transport)
+	}
 	if l.Schedule.Count == 0 {
 		return "none: idle for " + l.Schedule.Over.String()
 	}

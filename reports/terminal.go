@@ -62,6 +62,7 @@ func Terminal(w io.Writer, r Report, opt TerminalOptions) error {
 	t.checkTable()
 	t.ledgerTable()
 	t.invalidRuns()
+	t.list(worthTitle, t.worth())
 	t.list("Warnings", t.warnings())
 	t.decision()
 	for i, line := range t.lines {
@@ -145,6 +146,9 @@ func (t *terminal) checkTable() {
 		})
 	}
 	t.add(table.lines(t.width, t.style)...)
+	for _, line := range t.gates() {
+		t.item(line)
+	}
 }
 
 func (t *terminal) ledgerTable() {
@@ -223,7 +227,7 @@ func (t *terminal) decision() {
 		head = paint(head)
 	}
 	t.add("", t.bold("Decision:")+" "+t.bold(head))
-	reasons := d.Reasons
+	reasons := t.ownReasons()
 	if len(reasons) == 0 && d.Outcome != regress.Pass {
 		reasons = []string{"no reason was recorded"}
 	}

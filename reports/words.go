@@ -33,7 +33,7 @@ func percent(x float64) string {
 
 // measured reports whether a comparison came to an estimate at all.
 func measured(c regress.Comparison) bool {
-	return c.Mark != regress.NoVerdict && len(c.Pairs) > 0 && finite(c.Delta.Estimate)
+	return c.Mark != regress.NoVerdict && (len(c.Pairs) > 0 || c.Apart != nil) && finite(c.Delta.Estimate)
 }
 
 func deltaCell(c regress.Comparison) string {
@@ -55,8 +55,11 @@ func interval(i regress.Interval) string {
 }
 
 // trialsCell is the number of pairs judged, and of those asked for where they
-// differ.
+// differ, or the replicates of either side.
 func trialsCell(c regress.Comparison) string {
+	if c.Apart != nil {
+		return fmt.Sprintf("%d and %d", len(c.Apart.Baseline), len(c.Apart.Candidate))
+	}
 	if c.Planned > len(c.Pairs) {
 		return fmt.Sprintf("%d of %d", len(c.Pairs), c.Planned)
 	}
@@ -190,7 +193,7 @@ func (v *view) checksSummary() string {
 		switch {
 		case c.OK:
 			held++
-		case c.Passed+c.Missing < c.Total:
+		case c.Failed():
 			broken++
 		default:
 			missing++
@@ -213,9 +216,14 @@ func (v *view) checksSummary() string {
 
 // markRules say how the marks come about, with this run's numbers.
 func markRules(o regress.Options) []string {
+	change := fmt.Sprintf("❌ regressed, ✅ improved: the mean of the paired changes is at least %s, its %s interval leaves out 0, and the scenario is not declared erratic.",
+		share(o.Tolerance), share(o.Confidence))
+	if o.Rule == regress.Prove {
+		change = fmt.Sprintf("❌ regressed, ✅ improved: the whole %s interval of the mean of the paired changes lies beyond %s, and the scenario is not declared erratic.",
+			share(o.Confidence), share(o.Tolerance))
+	}
 	return []string{
-		fmt.Sprintf("❌ regressed, ✅ improved: the mean of the paired changes is at least %s, its %s interval leaves out 0, and the scenario is not declared erratic.",
-			share(o.Tolerance), share(o.Confidence)),
+		change,
 		fmt.Sprintf("➖ no change: the whole interval lies within ±%s. This is proved, not assumed.", share(o.Tolerance)),
 		"❔ inconclusive: neither of these. The row says which change could have been found, and how many pairs would settle it.",
 		"⛔ no verdict: too few valid pairs to judge.",
@@ -255,6 +263,9 @@ func note(c regress.Comparison, o regress.Options) string {
 	if c.Erratic && !strings.Contains(c.Reason, "erratic") {
 		parts = append(parts, "declared erratic")
 	}
+	if text := design(c); text != "" && measured(c) {
+		parts = append(parts, text)
+	}
 	if c.Repeats > 0 {
 		parts = append(parts, plural(c.Repeats, "invalid pair")+" repeated")
 	}
@@ -266,7 +277,7 @@ func note(c regress.Comparison, o regress.Options) string {
 func outlook(c regress.Comparison) []string {
 	var parts []string
 	if finite(c.MinimumDetectable) && c.MinimumDetectable > 0 {
-		parts = append(parts, fmt.Sprintf("%s find changes from %s on with 90 %% power", plural(len(c.Pairs), "pair"), share(c.MinimumDetectable)))
+		parts = append(parts, fmt.Sprintf("%s find changes from %s on with 90 %% power", trials(c), share(c.MinimumDetectable)))
 	}
 	if c.PairsNeeded > 0 {
 		parts = append(parts, fmt.Sprintf("about %s would settle it", plural(c.PairsNeeded, "pair")))
@@ -281,7 +292,7 @@ func checkMark(c regress.CheckResult) (symbol, word string) {
 		return "✅", "held"
 	case c.Total == 0 || c.Missing == c.Total:
 		return "⛔", "not measured"
-	case c.Missing > 0 && c.Passed+c.Missing == c.Total:
+	case !c.Failed():
 		return "⛔", "data missing"
 	case !decides(c):
 		return "❕", "broken, only informs"
@@ -291,6 +302,9 @@ func checkMark(c regress.CheckResult) (symbol, word string) {
 
 func passedCell(c regress.CheckResult) string {
 	text := fmt.Sprintf("%d/%d", c.Passed, c.Total)
+	if c.Spare > 0 {
+		text += fmt.Sprintf(" (%d needed)", c.Total-c.Spare)
+	}
 	if c.Missing > 0 {
 		text += fmt.Sprintf(" (%d missing)", c.Missing)
 	}

@@ -164,7 +164,7 @@ func TestShareNeverHidesALoss(t *testing.T) {
 func TestEveryPlaceIsListed(t *testing.T) {
 	l := record.Ledger{Offered: 1, NotSent: 2, Sent: 3, KernelDropped: record.Count(4), Received: record.Count(5), QueueDropped: record.Count(6),
 		Malformed: record.Count(7), Truncated: record.Count(8), Rejected: record.Count(9), ShutdownDropped: record.Count(10),
-		Aggregated: record.Count(11), UploadFailed: record.Count(12), Delivered: record.Count(13), Undecided: 14, Unattributed: 15, Unaccounted: 16}
+		Aggregated: record.Count(11), UploadFailed: record.Count(12), Delivered: record.Count(13), Undecided: 14, Unattributed: 15, Unaccounted: 16, Hostile: 17}
 	seen := map[int64]string{}
 	for _, p := range places {
 		n := p.count(&l)

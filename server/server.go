@@ -125,12 +125,7 @@ func (s *Server) Run(ctx context.Context) error {
 // Processors is how many goroutines of the server keep a processor (in the
 // sense of GOMAXPROCS) for themselves while there is traffic: the program should
 // have as many more, or its other goroutines wait for them.
-func (s *Server) Processors() int {
-	if s.config.Reader == Decoupled {
-		return 2 * len(s.lanes)
-	}
-	return len(s.lanes)
-}
+func (s *Server) Processors() int { return len(s.lanes) }
 
 // Handler serves the statistics: /stats as JSON, /metrics in Prometheus' text
 // format. Anything else is not found.

@@ -29,7 +29,10 @@ const (
 type runFlags struct {
 	baseline, candidate string
 	refserver           string
+	targetDir           string
+	adapt               bool
 	replicates          int
+	looks               lookFlags
 	seed                uint64
 	out                 string
 }
@@ -39,24 +42,28 @@ func (f *runFlags) add(flags *pflag.FlagSet) {
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the order of the replicates")
 	flags.StringVarP(&f.out, "out", "o", "out", "folder for records and reports")
 	flags.StringVar(&f.refserver, "refserver", "", "the reference server's program (default: beside floodgate)")
+	flags.StringVar(&f.targetDir, "target-dir", "", "folder with descriptions of your own for target:NAME")
+	flags.BoolVar(&f.adapt, "adapt", false, "leave out of a scenario what a target cannot do, for all variants alike")
 }
 
 // judgeFlags are the flags of the commands that judge.
 type judgeFlags struct {
 	confidence, tolerance float64 // in percent
+	rule                  string
 	failOn                []string
 	color                 string
 }
 
 func defaultJudgeFlags() judgeFlags {
 	o := regress.DefaultOptions()
-	return judgeFlags{confidence: 100 * o.Confidence, tolerance: 100 * o.Tolerance}
+	return judgeFlags{confidence: 100 * o.Confidence, tolerance: 100 * o.Tolerance, rule: string(o.Rule)}
 }
 
 func (f *judgeFlags) add(flags *pflag.FlagSet) {
 	*f = defaultJudgeFlags()
 	flags.Float64Var(&f.confidence, "confidence", f.confidence, "confidence of the intervals, in percent")
 	flags.Float64Var(&f.tolerance, "tolerance", f.tolerance, "smallest change that matters, in percent")
+	flags.StringVar(&f.rule, "rule", f.rule, "what a mark claims: detect (a change that we put at the tolerance or more) or prove (one that is larger than the tolerance)")
 	flags.StringSliceVar(&f.failOn, "fail-on", nil, "also fail (exit 3) on: inconclusive")
 	f.addColor(flags)
 }
@@ -75,7 +82,10 @@ func (f *judgeFlags) options() (regress.Options, error) {
 	if f.tolerance < 0 || f.tolerance >= 100 {
 		return o, usagef("--tolerance is %v, allowed are 0 to below 100 percent", f.tolerance)
 	}
-	o.Confidence, o.Tolerance = f.confidence/100, f.tolerance/100
+	o.Confidence, o.Tolerance, o.Rule = f.confidence/100, f.tolerance/100, regress.Rule(f.rule)
+	if o.Rule != regress.Detect && o.Rule != regress.Prove && o.Rule != "" {
+		return o, usagef("--rule is %q, allowed are %s and %s", f.rule, regress.Detect, regress.Prove)
+	}
 	for _, what := range f.failOn {
 		if what != "inconclusive" {
 			return o, usagef("--fail-on is %q, allowed is inconclusive", what)
@@ -103,13 +113,21 @@ prints the comparison, and exits with the decision. Without arguments it runs
 the default suite; an argument is the name of a scenario or the path of a YAML
 file.
 
-A variant is refserver, or bin:PATH for another build of a server that takes the
-same flags, with options behind a colon: refserver:reader=coupled,flush=sync. An
-option in capitals is an environment variable of the target: GOGC=50.`,
+A variant is refserver, bin:PATH for another build of a server that takes the
+same flags, or target:NAME for any server that is described (see floodgate
+targets list), with options behind a colon: refserver:reader=coupled,flush=sync.
+An option in capitals is an environment variable of the target: GOGC=50.
+
+A scenario that asks for what a target cannot do is refused; with --adapt it is
+left out of the load of both variants, and every record says so.
+
+` + looksWords,
 		Example: `  floodgate bench
   floodgate bench burst_300k --replicates 10
+  floodgate bench --max-pairs 20 --rule prove
   floodgate bench --baseline bin:./old/refserver --candidate refserver
-  floodgate bench my_burst.yaml --candidate refserver:flush=async,GOGC=50`,
+  floodgate bench my_burst.yaml --candidate refserver:flush=async,GOGC=50
+  floodgate bench burst_300k --baseline target:statsd_exporter --candidate refserver`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.measure(cmd.Context(), args, rf, jf, bothRoles)
 		},
@@ -117,6 +135,7 @@ option in capitals is an environment variable of the target: GOGC=50.`,
 	cmd.Flags().StringVar(&rf.baseline, "baseline", defaultBaseline, "variant to compare with")
 	cmd.Flags().StringVar(&rf.candidate, "candidate", defaultCandidate, "variant to judge")
 	rf.add(cmd.Flags())
+	rf.looks.add(cmd.Flags())
 	jf.add(cmd.Flags())
 	cmd.ValidArgsFunction = completeScenarios
 	return cmd
@@ -129,7 +148,8 @@ func (a *app) runCommand() *cobra.Command {
 		Use:   "run [SCENARIO…]",
 		Short: "Run one variant and check it against its bounds, comparing nothing",
 		Example: `  floodgate run burst_300k
-  floodgate run packed_3m --candidate refserver:reader=coupled --replicates 3`,
+  floodgate run packed_3m --candidate refserver:reader=coupled --replicates 3
+  floodgate run mixed_kinds --candidate target:statsd_exporter --adapt`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.measure(cmd.Context(), args, rf, jf, []string{record.Candidate})
 		},
@@ -155,6 +175,9 @@ func (a *app) measure(ctx context.Context, names []string, rf runFlags, jf judge
 	if err != nil {
 		return err
 	}
+	if err := rf.looks.plan(&config, rf.replicates, options); err != nil {
+		return err
+	}
 	if err := prepareOut(rf.out); err != nil {
 		return err
 	}
@@ -175,7 +198,7 @@ func (a *app) measure(ctx context.Context, names []string, rf runFlags, jf judge
 
 // config checks the flags and returns the run they ask for.
 func (f *runFlags) config(suite []scenarios.Scenario, roles []string) (harness.Config, error) {
-	c := harness.Config{Out: f.out, Scenarios: suite, Replicates: map[string]int{}, Seed: f.seed, Version: version()}
+	c := harness.Config{Out: f.out, Scenarios: suite, Replicates: map[string]int{}, Seed: f.seed, Version: version(), Adapt: f.adapt}
 	if f.replicates < 0 || f.replicates > 1000 {
 		return c, usagef("--replicates is %d, allowed are 1 to 1000, and 0 for each scenario's own number", f.replicates)
 	}
@@ -185,21 +208,21 @@ func (f *runFlags) config(suite []scenarios.Scenario, roles []string) (harness.C
 			c.Replicates[s.Name] = f.replicates
 		}
 	}
-	refserver := f.refserver
-	if refserver == "" {
-		self, err := os.Executable()
-		if err != nil {
-			return c, err
-		}
-		refserver = filepath.Join(filepath.Dir(self), "refserver")
+	finder, err := f.finder()
+	if err != nil {
+		return c, err
 	}
 	for _, role := range roles {
 		spec := f.candidate
 		if role == record.Baseline {
 			spec = f.baseline
 		}
-		v, err := harness.NewVariant(role, spec, refserver)
-		if err != nil {
+		v, err := finder.Variant(role, spec)
+		var faults *scenarios.FaultError
+		switch {
+		case errors.As(err, &faults):
+			return c, err // file:line: at the start of each line
+		case err != nil:
 			return c, &usageError{fmt.Errorf("--%s: %w", role, err)}
 		}
 		c.Variants = append(c.Variants, v)
@@ -208,6 +231,20 @@ func (f *runFlags) config(suite []scenarios.Scenario, roles []string) (harness.C
 		return c, &usageError{err}
 	}
 	return c, nil
+}
+
+// finder knows where programs and descriptions are looked up.
+func (f *runFlags) finder() (harness.Finder, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return harness.Finder{}, err
+	}
+	beside := filepath.Dir(self)
+	refserver := f.refserver
+	if refserver == "" {
+		refserver = filepath.Join(beside, "refserver")
+	}
+	return harness.Finder{RefServer: refserver, Peers: filepath.Join(beside, "peers"), TargetDir: f.targetDir}, nil
 }
 
 // loadScenarios resolves names and paths; none is the default suite. The

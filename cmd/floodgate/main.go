@@ -37,8 +37,8 @@ func main() {
 	// The first signal stops in order; a second one, with the handler gone, at
 	// once.
 	context.AfterFunc(ctx, stop)
-	// The generator keeps a processor while it sleeps.
-	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
+	// A generator keeps a processor while it sleeps, and a woven pair has two.
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	slog.SetDefault(slog.New(slog.NewTextHandler(stderr, nil)))
 	a := &app{stdout: stdout, stderr: stderr}
 	root := a.root()
-	root.SetArgs(args)
+	root.SetArgs(goDashes(root, args))
 	err := root.ExecuteContext(ctx)
 	var u *usageError
 	var faults *scenarios.FaultError
@@ -112,7 +112,11 @@ Exit codes: 0 pass; 1 regressed or a gate failed; 2 usage or scenario fault;
 		return usagef("%w; see %s --help", err, cmd.CommandPath())
 	})
 	root.AddCommand(a.benchCommand(), a.runCommand(), a.compareCommand(), a.reportCommand(),
-		a.scenariosCommand(), a.intakeCommand(), a.versionCommand())
+		a.scenariosCommand(), a.targetsCommand(), a.intakeCommand(), a.versionCommand())
+	root.AddCommand(a.sizesCommand(), a.historyCommand())
+	root.AddCommand(a.blastCommand())
+	root.AddCommand(a.benchstatCommand())
+	root.AddCommand(a.proveCommand())
 	refuseArguments(root)
 	return root
 }

@@ -16,7 +16,7 @@ func (a *app) scenariosCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	list := &cobra.Command{
-		Use: "list", Short: "List the embedded scenarios and the measures they can name", Args: cobra.NoArgs,
+		Use: "list", Short: "List the embedded scenarios, and the measures and series they can name", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.listScenarios() },
 	}
 	show := &cobra.Command{
@@ -74,6 +74,14 @@ func (a *app) listScenarios() error {
 	fmt.Fprintln(w, "\nMEASURE\tUNIT\tBETTER\t")
 	for _, m := range scenarios.Measures {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", m.Name, m.Unit, m.Better, m.Words)
+	}
+	var by []string
+	for _, r := range scenarios.Reductions {
+		by = append(by, string(r))
+	}
+	fmt.Fprintf(w, "\nSERIES\tUNIT\tIN CHECKS: %s OF\t\n", strings.Join(by, ", "))
+	for _, x := range scenarios.SeriesCatalogue {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", x.Name, x.Unit, x.Words)
 	}
 	return w.Flush()
 }

@@ -95,7 +95,7 @@ func (a *app) reportCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.judge(records, rolesOf(records), args[0], jf)
+			return a.judge(records, rolesOf(records), false, args[0], jf)
 		},
 	}
 	jf.add(cmd.Flags())
@@ -109,9 +109,11 @@ func (a *app) compareCommand() *cobra.Command {
 		Use:   "compare BASELINE-DIR CANDIDATE-DIR",
 		Short: "Compare the records of two runs",
 		Long: `Compare takes the candidate's records of each folder (or, where there are none,
-the baseline's) and judges the second folder's against the first's. Replicates
-are paired by their number. Two runs made one after the other are not a fair
-order: the verdict carries a warning, and bench is the better way.`,
+the baseline's) and judges the second folder's against the first's. Runs made
+apart have no pairs: they are compared as two samples (Welch's interval on the
+logarithms), which may have different numbers of replicates. Two runs made one
+after the other are not a fair order: the verdict carries a warning, and bench is
+the better way.`,
 		Example: `  floodgate run burst_300k --out before
   floodgate run burst_300k --out after
   floodgate compare before after`,
@@ -125,7 +127,7 @@ order: the verdict carries a warning, and bench is the better way.`,
 				}
 				records = append(records, as(role, side)...)
 			}
-			return a.judge(records, bothRoles, out, jf)
+			return a.judge(records, bothRoles, true, out, jf)
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "out/compare", "folder for the reports")
@@ -178,8 +180,9 @@ func rolesOf(records []*record.Record) []string {
 	return []string{record.Candidate}
 }
 
-// judge judges records alone: their scenarios are in them.
-func (a *app) judge(records []*record.Record, roles []string, out string, jf judgeFlags) error {
+// judge judges records alone: their scenarios are in them. apart says that the
+// roles come from two runs.
+func (a *app) judge(records []*record.Record, roles []string, apart bool, out string, jf judgeFlags) error {
 	options, err := jf.options()
 	if err != nil {
 		return err
@@ -188,7 +191,7 @@ func (a *app) judge(records []*record.Record, roles []string, out string, jf jud
 	if err != nil {
 		return &usageError{err}
 	}
-	verdict := regress.Judge(regress.Input{Scenarios: suite, Replicates: replicates, Records: records, Roles: roles, Options: options})
+	verdict := regress.Judge(regress.Input{Scenarios: suite, Replicates: replicates, Records: records, Roles: roles, Apart: apart, Options: options})
 	return a.show(verdict, records, suite, out, jf)
 }
 

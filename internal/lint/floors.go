@@ -19,36 +19,52 @@ var floors = map[string]room{
 	"internal/dogstatsd": {nil, "the wire format is pure: generator and server share it, and neither may leak into it"},
 	"internal/payload":   {nil, "the intake formats are pure: server and intake share them"},
 
+	"internal/payload/foreign": {[]string{"internal/payload"}, "the formats of other servers are pure too, and stand apart: what they need must not reach the reference server"},
+
 	// Floor 1: descriptions, records, aggregation.
-	"scenarios":        {nil, "a scenario says what is measured, and knows nothing of how"},
-	"internal/record":  {nil, "the record is the interface between measuring and judging; it depends on neither"},
-	"internal/lint":    {nil, "the rules read text; they must hold also when nothing else builds"},
-	"server/aggregate": {[]string{"internal/dogstatsd"}, "aggregation is pure: messages in, series out"},
+	"scenarios":         {nil, "a scenario says what is measured, and knows nothing of how"},
+	"internal/record":   {nil, "the record is the interface between measuring and judging; it depends on neither"},
+	"internal/history":  {nil, "the history is the interface between runs, as the record is within one; it depends on neither"},
+	"internal/artefact": {nil, "what a build made is read without knowing what is asked of it"},
+	"internal/lint":     {nil, "the rules read text; they must hold also when nothing else builds"},
+	"server/aggregate":  {[]string{"internal/dogstatsd"}, "aggregation is pure: messages in, series out"},
 
 	// Floor 2: the parts that touch the world, each alone.
 	"server/forward":  {[]string{"server/aggregate", "internal/payload"}, "forwarding sees series, not messages"},
 	"server/symdb":    {[]string{"server/forward", "internal/payload"}, "symbols share the way of batches with series, and nothing else"},
 	"server":          {[]string{"server/aggregate", "server/forward", "internal/dogstatsd"}, "a target must not know that it is measured"},
 	"loadgen":         {[]string{"internal/dogstatsd"}, "the generator offers load to any server, and knows none"},
-	"internal/intake": {[]string{"internal/payload"}, "the intake counts what arrives, whoever sends it"},
+	"internal/intake": {[]string{"internal/payload", "internal/payload/foreign"}, "the intake counts what arrives, whoever sends it"},
 	"internal/target": {nil, "a target is a process, described by its variant alone"},
 	"internal/procfs": {nil, "readings of the kernel mean the same for every process"},
 
 	// Floor 3: measuring and judging, which meet in the record only.
 	"internal/harness": {
 		// The formats too: their types are what loadgen expects and the intake decodes.
-		[]string{"scenarios", "loadgen", "internal/intake", "internal/target", "internal/procfs", "internal/record", "internal/dogstatsd", "internal/payload"},
+		[]string{"scenarios", "loadgen", "internal/intake", "internal/target", "internal/procfs", "internal/record", "internal/dogstatsd", "internal/payload", "internal/payload/foreign"},
 		"the harness meets the server as a process: linked in, it would share memory, scheduler and collector with what it measures",
 	},
-	"regress": {[]string{"internal/record", "scenarios"}, "judging is pure: the same records give the same verdict, wherever they were measured"},
+	"server/servertest": {
+		[]string{"internal/intake", "internal/dogstatsd", "internal/payload", "internal/target"},
+		"the contract is tested from outside: linked in, the reference server would be the only target that it can hold",
+	},
+	"regress":             {[]string{"internal/record", "scenarios"}, "judging is pure: the same records give the same verdict, wherever they were measured"},
+	"regress/benchstat":   {[]string{"regress"}, "benchmark logs are judged from records that the caller reads; a decision is the same kind of thing everywhere"},
+	"regress/changepoint": {nil, "a series is numbers, wherever they come from"},
+	"regress/trend": {
+		[]string{"internal/history", "internal/record", "regress", "regress/changepoint"},
+		"a history is read as judging is: the same lines give the same findings",
+	},
+	"regress/sizes": {[]string{"internal/artefact", "regress", "scenarios"}, "limits are judged from sizes and lists of files; reading them is the caller's"},
 
 	// Floor 4: showing.
-	"reports": {[]string{"internal/record", "regress", "scenarios"}, "a report renders a verdict; it measures and judges nothing"},
+	"reports": {[]string{"internal/record", "regress", "scenarios", "regress/sizes", "internal/artefact", "regress/trend", "internal/history"}, "a report renders a verdict; it measures and judges nothing"},
 
 	// Floor 5: programs.
 	"cmd/floodgate": {
 		[]string{
 			"scenarios", "loadgen", "regress", "reports",
+			"internal/artefact", "regress/sizes", "internal/history", "regress/changepoint", "regress/trend", "regress/benchstat",
 			"internal/harness", "internal/intake", "internal/payload", "internal/dogstatsd", "internal/procfs", "internal/record", "internal/target",
 		},
 		"the harness's program contains no server",
@@ -128,10 +144,15 @@ var bans = []ban{
 // pure has the packages without a clock, a socket or a file, and what they must
 // therefore not import.
 var pure = map[string][]string{
-	"internal/dogstatsd": {"net", "os", "time"},
-	"internal/payload":   {"net", "os", "time"},
-	"server/aggregate":   {"net", "os"},
-	"regress":            {"net", "os"},
+	"internal/dogstatsd":       {"net", "os", "time"},
+	"internal/payload":         {"net", "os", "time"},
+	"internal/payload/foreign": {"net", "os", "time"},
+	"server/aggregate":         {"net", "os"},
+	"regress":                  {"net", "os"},
+	"regress/benchstat":        {"net", "os"},
+	"regress/sizes":            {"net", "os"},
+	"regress/changepoint":      {"net", "os", "time"},
+	"regress/trend":            {"net", "os"},
 }
 
 // within reports whether name is folder or stands below it.
