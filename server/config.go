@@ -58,6 +58,9 @@ type Config struct {
 	// ReceiveBuffer is the kernel's buffer of each socket in bytes (SO_RCVBUF);
 	// 0 leaves the system's default.
 	ReceiveBuffer int
+	// KernelTime asks the kernel when each datagram arrived (SO_TIMESTAMPNS), for
+	// the ingest latency of the statistics.
+	KernelTime bool
 	// Readers is the number of sockets that each UDP address is read through,
 	// each with its own reader, queue and table (SO_REUSEPORT); a program in the
 	// kernel spreads datagrams evenly. More than 1 pays where one core cannot
@@ -86,6 +89,7 @@ func Default() Config {
 		Flush:      Async,
 		QueueSize:  1024,
 		BufferSize: 8192,
+		KernelTime: true,
 		Readers:    1,
 		Aggregate:  aggregate.Default(),
 		Forward:    forward.Default(),

@@ -31,7 +31,10 @@ type lane struct {
 	// underWay holds a token for each cut that the flusher has.
 	underWay  chan struct{}
 	nextFlush time.Time
-	lastRead  time.Time // of the reader
+	// Of the reader: when it last read something, and whether more will follow
+	// soon.
+	lastRead time.Time
+	steady   bool
 }
 
 func newLane(config *Config, network, address string, f *flusher) (*lane, error) {
@@ -104,7 +107,7 @@ func (l *lane) readCoupled(ctx context.Context) error {
 	bytes, _ := l.config.slots()
 	slots := newSlots(readBatch, bytes)
 	for {
-		n, err := l.socket.receive(slots, l.nextFlush)
+		n, err := l.receive(slots, l.nextFlush)
 		now := time.Now()
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return l.readError(err)
@@ -114,9 +117,7 @@ func (l *lane) readCoupled(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
-		if 0 < n && n < readBatch {
-			l.moderate(now)
-		}
+		l.moderate(n, now)
 	}
 	for end := time.Now().Add(drainFor); time.Now().Before(end); {
 		n, err := l.socket.drain(slots)
@@ -152,7 +153,7 @@ func (l *lane) readDecoupled(ctx context.Context) error {
 		if n == readBatch {
 			n, err = l.socket.drain(slots) // there may be nothing more, and much to aggregate
 		} else {
-			n, err = l.socket.receive(slots, time.Time{})
+			n, err = l.receive(slots, time.Time{})
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			break
@@ -169,7 +170,7 @@ func (l *lane) readDecoupled(ctx context.Context) error {
 		if n < readBatch {
 			now := time.Now()
 			l.help(now)
-			l.moderate(now)
+			l.moderate(n, now)
 		}
 	}
 	// Nobody is pressed for time now, so the reader waits for room.
@@ -312,13 +313,30 @@ func (l *lane) flush(now time.Time, final bool) {
 // their size, and a full one blocks its sender.
 const pause = time.Millisecond
 
-// moderate is called by the reader after a batch that was not full.
-func (l *lane) moderate(now time.Time) {
-	steady := now.Sub(l.lastRead) < 3*pause
-	l.lastRead = now
-	if steady && l.socket.path == "" {
+// moderate is called by the reader after a batch of n.
+func (l *lane) moderate(n int, now time.Time) {
+	if n == readBatch {
+		l.lastRead, l.steady = now, l.socket.path == ""
+		return
+	}
+	if n > 0 {
+		l.steady = now.Sub(l.lastRead) < 3*pause && l.socket.path == ""
+		l.lastRead = now
+	} else if now.Sub(l.lastRead) >= 3*pause {
+		l.steady = false
+	}
+	if l.steady {
 		nap(pause)
 	}
+}
+
+// receive reads what is there. While traffic is steady it does not wait for
+// more and may return 0: a nap costs less than to be woken.
+func (l *lane) receive(slots []slot, deadline time.Time) (int, error) {
+	if l.steady {
+		return l.socket.drain(slots)
+	}
+	return l.socket.receive(slots, deadline)
 }
 
 func (l *lane) readError(err error) error {

@@ -53,7 +53,7 @@ func listen(network, address string, config *Config) (*socket, error) {
 			return nil, fmt.Errorf("cannot set the receive buffer to %d bytes: %w", size, err)
 		}
 	}
-	if err := s.batches.open(s.conn); err != nil {
+	if err := s.batches.open(s.conn, config.KernelTime); err != nil {
 		s.close()
 		return nil, err
 	}

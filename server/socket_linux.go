@@ -21,7 +21,7 @@ type batchReceiver struct {
 	once    func(fd uintptr)
 }
 
-func (r *batchReceiver) open(conn datagramConn) error {
+func (r *batchReceiver) open(conn datagramConn, kernelTime bool) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return err
@@ -32,8 +32,10 @@ func (r *batchReceiver) open(conn datagramConn) error {
 		r.headers[i].Hdr.SetIovlen(1)
 		r.headers[i].Hdr.Control = &r.control[i][0]
 	}
-	// The time of arrival is told where the kernel can; nothing depends on it.
-	_ = raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1) })
+	if kernelTime {
+		// Nothing depends on it where the kernel cannot tell.
+		_ = raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1) })
+	}
 	r.wait = func(fd uintptr) bool {
 		r.call(fd)
 		return r.errno != syscall.EAGAIN

@@ -23,7 +23,7 @@ func prepareUDP(syscall.RawConn, *Config) error { return errors.ErrUnsupported }
 
 func (s *socket) spread(int) error { return errors.ErrUnsupported }
 
-func (r *batchReceiver) open(conn datagramConn) error {
+func (r *batchReceiver) open(conn datagramConn, _ bool) error {
 	r.conn = conn
 	return nil
 }

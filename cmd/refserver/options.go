@@ -58,6 +58,7 @@ func parseOptions(args []string, env func(string) (string, bool), stdout io.Writ
 	flags.IntVar(&c.QueueSize, "queue-size", c.QueueSize, "datagrams that a decoupled reader may be ahead")
 	flags.IntVar(&c.BufferSize, "buffer-size", c.BufferSize, "longest datagram in bytes")
 	flags.IntVar(&c.ReceiveBuffer, "receive-buffer", c.ReceiveBuffer, "the kernel's buffer per socket in bytes; 0 leaves the system's default")
+	flags.BoolVar(&c.KernelTime, "kernel-time", c.KernelTime, "ask the kernel when each datagram arrived, for the ingest latency in the statistics")
 	flags.IntVar(&c.Readers, "readers", c.Readers, "sockets, readers and tables per UDP address; more than 1 where one core cannot keep up (Linux)")
 	flags.BoolVar(&c.GRO, "gro", false, "take UDP datagrams that the kernel joined, up to 64 KiB at once (Linux)")
 	flags.IntVar(&c.Aggregate.MaxKeys, "max-context-keys", c.Aggregate.MaxKeys, "contextKeys held; messages of further ones are rejected")
