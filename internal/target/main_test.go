@@ -121,6 +121,17 @@ func obey(order string, conn net.Conn) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	case "hog":
+		var kept [][]byte
+		for range 256 { // bounded, should nothing stop it
+			block := make([]byte, 1<<20)
+			for i := range block {
+				block[i] = 1
+			}
+			kept = append(kept, block)
+		}
+		runtime.KeepAlive(kept)
+		os.Exit(0)
 	case "talk":
 		for i := range 10_000 {
 			fmt.Println("line", i)

@@ -2,6 +2,7 @@ package target
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,6 +25,7 @@ type Process struct {
 	name   string
 	pid    int
 	cpus   []int
+	group  *Cgroup // nil where nothing but CPUs is limited
 	output *output
 	done   chan struct{}
 	stop   syscall.Signal // that asks it to end
@@ -33,6 +35,8 @@ type Process struct {
 	asked    bool  // it was asked to end, so its end is no accident
 	killed   error // why it had to be killed; nil if it had not
 	state    State // valid when done is closed
+	usage    Usage // of its group, valid when counted
+	counted  bool  // the group's last word was taken; it may be gone
 	warnings []string
 }
 
@@ -47,14 +51,20 @@ type State struct {
 	// There is no peak of memory here, although rusage has one: the kernel
 	// carries the starter's own peak into it. Ask for it while the process lives.
 	CPU time.Duration
-	err error // it could not be found out
+	// OutOfMemory is the limit in bytes for which the kernel killed it; 0 where it
+	// did not.
+	OutOfMemory int64
+	err         error // it could not be found out
 }
 
-// String is "exit status 3" or "killed by signal 9".
+// String is "exit status 3" or "killed by signal 9", or says that the kernel
+// killed it for its limit of memory.
 func (s State) String() string {
 	switch {
 	case s.err != nil:
 		return "ended in an unknown way: " + s.err.Error()
+	case s.OutOfMemory > 0:
+		return fmt.Sprintf("killed by the kernel: it needed more than its limit of %d bytes of memory", s.OutOfMemory)
 	case s.Signal != 0:
 		return fmt.Sprintf("killed by signal %d", int(s.Signal))
 	}
@@ -71,7 +81,7 @@ func Start(ctx context.Context, c Command) (*Process, error) {
 	name := filepath.Base(c.Path)
 	p, err := start(ctx, c, name)
 	if err != nil {
-		return nil, fmt.Errorf("cannot start %s: %w", name, err)
+		return nil, fmt.Errorf("cannot start %s: %w", name, errors.Join(err, c.Cgroup.Close()))
 	}
 	return p, nil
 }
@@ -98,7 +108,7 @@ func start(ctx context.Context, c Command, name string) (*Process, error) {
 		return nil, err
 	}
 
-	p := &Process{name: name, output: out, done: make(chan struct{}), stop: c.Stop}
+	p := &Process{name: name, output: out, group: c.Cgroup, done: make(chan struct{}), stop: c.Stop}
 	if p.stop == 0 {
 		p.stop = syscall.SIGTERM
 	}
@@ -132,10 +142,15 @@ func (p *Process) live(ctx context.Context, c Command, files []*os.File, started
 	if env == nil {
 		env = []string{} // nil would mean the harness's own
 	}
-	child, err := os.StartProcess(c.Path, append([]string{c.Path}, c.Args...), &os.ProcAttr{
-		Dir: c.Dir, Env: env, Files: files, Sys: attributes(),
-	})
-	if free() == nil {
+	sys := attributes()
+	leave, err := c.Cgroup.enter(sys)
+	var child *os.Process
+	if err == nil {
+		child, err = os.StartProcess(c.Path, append([]string{c.Path}, c.Args...), &os.ProcAttr{
+			Dir: c.Dir, Env: env, Files: files, Sys: sys,
+		})
+	}
+	if left, freed := leave(), free(); left == nil && freed == nil {
 		// A thread that stays confined is not given back: it ends with this
 		// goroutine.
 		defer runtime.UnlockOSThread()
@@ -156,6 +171,15 @@ func (p *Process) live(ctx context.Context, c Command, files []*os.File, started
 		state = stateOf(result)
 	}
 	p.awaitGroup()
+	p.mu.Lock()
+	p.usage, p.counted = p.group.usage(), true
+	p.mu.Unlock()
+	if kills := p.usage.OOMKills; kills != nil && *kills > 0 && state.Signal == syscall.SIGKILL {
+		state.OutOfMemory = p.group.Applied().MemoryMax
+	}
+	if err := p.group.Close(); err != nil {
+		p.warn(err.Error())
+	}
 	if !p.output.finish(groupGrace) {
 		p.warn("something that " + p.name + " started has left its process group and still holds its output")
 	}
@@ -266,6 +290,19 @@ func (p *Process) PID() int { return p.pid }
 // CPUs are the cores that the process is confined to; nil when it runs free,
 // whether or not that was wished.
 func (p *Process) CPUs() []int { return slices.Clone(p.cpus) }
+
+// Limits are what the process's control group keeps it within.
+func (p *Process) Limits() Applied { return p.group.Applied() }
+
+// Usage is what the process's control group counted: until now, or until its end.
+func (p *Process) Usage() Usage {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.counted {
+		return p.group.usage()
+	}
+	return p.usage
+}
 
 // Done is closed when the process has ended, its group with it, and its output
 // is complete.

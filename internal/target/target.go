@@ -37,6 +37,9 @@ type Command struct {
 	// first instruction; none leaves it free. Where this is not possible, the
 	// process runs free and has a warning.
 	CPUs []int
+	// Cgroup, if not nil, is the group that the target lives in from its first
+	// instruction. Start takes it over, whether or not it succeeds.
+	Cgroup *Cgroup
 	// Log is a file that takes a copy of what the target prints, its first 16 MiB
 	// at most; a relative one is relative to Dir. Empty for none.
 	Log string
