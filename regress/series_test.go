@@ -27,7 +27,7 @@ func reducedCheck(t *testing.T, text string) scenarios.Check {
 func TestSeriesExist(t *testing.T) {
 	columns := []string{record.ColumnOffered, record.ColumnSent, record.ColumnReceived, record.ColumnDelivered, record.ColumnKernelDropped,
 		record.ColumnQueueDropped, record.ColumnQueueLength, record.ColumnKernelQueue, record.ColumnRSS, record.ColumnCPU}
-	histograms := []string{record.HistogramLateness, record.HistogramIngestLatency, record.HistogramFlushStall}
+	histograms := []string{record.HistogramLateness, record.HistogramIngestLatency, record.HistogramFreshness, record.HistogramFlushStall}
 	used := map[string]bool{}
 	for _, s := range scenarios.SeriesCatalogue {
 		from := columns
