@@ -22,7 +22,15 @@ RACE := ./server/... ./loadgen ./internal/intake ./internal/target ./internal/pr
 # The race detector needs a C compiler; everything else does not.
 CC_FOUND := $(shell command -v $$(go env CC) 2>/dev/null)
 
-.PHONY: help build peers test test-browser lint fuzz bench bench-loadgen bench-server bench-symdb micro clean prove
+# Other servers to measure beside the reference server, each at a version pinned
+# in a module of its own, or by its number here. What cannot be had is said.
+PEERS := scenarios/targets/peers
+# A peer takes a while; it must not disturb a measurement that is under way.
+PEER_BUILD := nice -n 19 go build -trimpath -ldflags='-s -w'
+TELEGRAF_TAGS := custom,inputs.statsd,outputs.file,outputs.http,serializers.influx,parsers.influx
+STATSD_VERSION := 0.9.0
+
+.PHONY: help build peers test test-browser test-slurm lint fuzz bench bench-loadgen bench-server bench-peers bench-symdb micro clean prove
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -44,6 +52,11 @@ test-browser: ## open a report in a real browser; installs Debian's chromium if 
 	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends chromium; }
 	go test -count=1 -run Browser ./reports
 
+test-slurm: ## send a burst through a real Slurm; installs Debian's if there is none
+	@command -v slurmctld >/dev/null && command -v slurmd >/dev/null && command -v munged >/dev/null || \
+		{ apt-get update -q && apt-get install -qy --no-install-recommends slurmctld slurmd slurm-client munge; }
+	go test -count=1 -run Slurm ./deploy
+
 lint: ## run the linters that need to be fetched
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run
 
@@ -59,12 +72,15 @@ bench: build ## compare baseline and candidate and render the report; exits with
 bench-loadgen: build ## print the load generator's own figures: its ceiling beside raw sendmmsg, its punctuality beside ticks
 	FLOODGATE_REFSERVER='$(CURDIR)/bin/refserver' go test -run NONE -bench 'AllOut|Pacing' -benchtime 1x ./loadgen
 
-# A gate that breaks is a result here, not an error: the figures are the point.
-bench-server: build ## print the reference server's own figures: cost per message, flush stalls, memory
-	-bin/floodgate run packed_3m burst_300k packed_3m_contexts --replicates 3 --out out/server/async
-	-for flush in async-copy sync; do \
-		bin/floodgate run packed_3m_contexts --replicates 3 --candidate refserver:reader=decoupled,flush=$$flush --out out/server/$$flush; \
-	done
+# The servers take turns under the same loads. Of the flushes the longest stall
+# is the point, of the last command the highest rate without loss.
+bench-server: build bin/peers/statsd_exporter bin/peers/telegraf ## print the reference server's own figures, other servers beside them
+	bin/floodgate peers burst_300k packed_3m --targets refserver,refserver:reader=coupled,statsd_exporter,telegraf -n 3 --out out/server/peers
+	bin/floodgate peers packed_3m_contexts --targets refserver,refserver:flush=async-copy,refserver:flush=sync -n 3 --out out/server/flushes
+	bin/floodgate saturate packed_3m --target refserver --out out/server/saturation
+
+bench-peers: build peers ## run one burst against every server that is installed, and print the league
+	bin/floodgate peers burst_300k -n 3 --out out/peers
 
 bench-symdb: build ## compare the memory of a buffered and a streaming symbol upload
 	bin/floodgate bench symdb_upload --baseline refserver:symdb=buffered --candidate refserver:symdb=streaming --out out/symdb
@@ -75,18 +91,16 @@ prove: build ## count false alarms and detections of the detector on this machin
 micro: ## run the micro benchmarks of the hot paths
 	go test -run NONE -bench . -benchmem ./internal/dogstatsd ./server/... ./loadgen
 
-# Other servers to measure beside the reference server, each at a version pinned
-# in a module of its own, or by its number here. What cannot be had is said.
-PEERS := scenarios/targets/peers
-# A peer takes a while; it must not disturb a measurement that is under way.
-PEER_BUILD := nice -n 19 go build -trimpath -ldflags='-s -w'
-TELEGRAF_TAGS := custom,inputs.statsd,outputs.file,outputs.http,serializers.influx,parsers.influx
-STATSD_VERSION := 0.9.0
+bin/peers/statsd_exporter: $(PEERS)/statsd_exporter/go.mod
+	cd $(PEERS)/statsd_exporter && $(PEER_BUILD) -o '$(CURDIR)/$@' github.com/prometheus/statsd_exporter
 
-peers: ## build other servers into bin/peers, as far as this machine can
-	cd $(PEERS)/statsd_exporter && $(PEER_BUILD) -o '$(CURDIR)/bin/peers/statsd_exporter' github.com/prometheus/statsd_exporter
-	cd $(PEERS)/telegraf && $(PEER_BUILD) -tags '$(TELEGRAF_TAGS)' -o '$(CURDIR)/bin/peers/telegraf' github.com/influxdata/telegraf/cmd/telegraf
-	cd $(PEERS)/otelcol && $(PEER_BUILD) -o '$(CURDIR)/bin/peers/otelcol' .
+bin/peers/telegraf: $(PEERS)/telegraf/go.mod
+	cd $(PEERS)/telegraf && $(PEER_BUILD) -tags '$(TELEGRAF_TAGS)' -o '$(CURDIR)/$@' github.com/influxdata/telegraf/cmd/telegraf
+
+bin/peers/otelcol: $(wildcard $(PEERS)/otelcol/*)
+	cd $(PEERS)/otelcol && $(PEER_BUILD) -o '$(CURDIR)/$@' .
+
+peers: bin/peers/statsd_exporter bin/peers/telegraf bin/peers/otelcol ## build other servers into bin/peers, as far as this machine can
 	@if command -v npm >/dev/null; then \
 		npm install --no-audit --no-fund --omit=optional --prefix bin/peers/statsd statsd@$(STATSD_VERSION); \
 	else echo 'statsd was left out: there is no npm'; fi

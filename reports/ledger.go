@@ -18,6 +18,7 @@ type place struct {
 // places lists the ledger in the order of the data path.
 var places = []place{
 	{"offered", true, "due by the schedule", func(l *record.Ledger) *int64 { return &l.Offered }},
+	{"given_up", false, "never sent: there was no room, and the sender does not wait", func(l *record.Ledger) *int64 { return &l.GivenUp }},
 	{"not_sent", false, "due, but never handed to the kernel", func(l *record.Ledger) *int64 { return &l.NotSent }},
 	{"sent", true, "handed to the kernel", func(l *record.Ledger) *int64 { return &l.Sent }},
 	{"kernel_dropped", false, "no room in the target's socket buffer", func(l *record.Ledger) *int64 { return l.KernelDropped }},

@@ -14,9 +14,9 @@ import (
 // in its own comment updates that comment instead of writing another.
 const Marker = "<!-- floodgate -->"
 
-// markdownLimit is the longest comment that GitHub takes. It counts
-// characters; bytes are never fewer, so counting them is safe.
-const markdownLimit = 65536
+// markdownLimit leaves room for a footer: GitHub takes comments of 65,536
+// characters. Bytes are never fewer than these, so counting them is safe.
+const markdownLimit = 64000
 
 // foldAbove is the number of unchanged comparisons from which on they are
 // folded away.
@@ -43,7 +43,7 @@ func (b block) size() int {
 	return n
 }
 
-// Markdown writes the report for a pull request: GitHub tables, at most 65,536
+// Markdown writes the report for a pull request: GitHub tables, at most 64,000
 // characters, beginning with Marker. What does not fit is cut from the least
 // important end, and a note says what was cut.
 func Markdown(w io.Writer, r Report) error {
@@ -364,6 +364,9 @@ func (v *view) mdRun() block {
 	var lines []string
 	if v.Command != "" {
 		lines = append(lines, "", "Repeat it with "+code(limitLine(v.Command))+".")
+	}
+	if words := generatorWords(v.Records); words != "" {
+		lines = append(lines, "", upperFirst(words)+".")
 	}
 	if v.Version != "" {
 		lines = append(lines, "", "<sub>floodgate "+md(limitLine(v.Version))+"</sub>")

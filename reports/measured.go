@@ -8,7 +8,7 @@ import (
 )
 
 // summarised are the measures that a run of one variant shows beside the goal.
-var summarised = []string{"cpu_per_message", "rss_peak", "lost_messages", "flush_stall_max", "drain_time", "lateness_p99"}
+var summarised = []string{"cpu_per_message", "rss_peak", "lost_messages", "flush_stall_max", "ingest_latency_p99", "freshness_p99", "drain_time", "lateness_p99"}
 
 // quantity is one measure over the valid replicates of a scenario.
 type quantity struct {

@@ -19,6 +19,7 @@ import (
 var histogramWords = []struct{ name, title, words string }{
 	{record.HistogramFlushStall, "Flush stalls", "how long ingest stood still for a flush"},
 	{record.HistogramIngestLatency, "Ingest latency", "from arrival at the socket until the target had aggregated it"},
+	{record.HistogramFreshness, "Freshness", "how old messages were when their effect arrived at the intake, since they were due; the k-th to arrive is taken for the k-th due"},
 	{record.HistogramLateness, "Lateness of the generator", "from the due time until the kernel had the message; it judges the measurement, not the target"},
 }
 

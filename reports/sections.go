@@ -130,15 +130,21 @@ func loadWords(l scenarios.Load) string {
 		return "none: idle for " + l.Schedule.Over.String()
 	}
 	parts := []string{fmt.Sprintf("%s messages in %s over %s", grouped(l.Schedule.Count), l.Schedule.Over, l.Transport)}
+	parts = append(parts, sendingWords(l)...)
 	if l.Corpus.ContextKeys > 0 {
 		parts = append(parts, grouped(int64(l.Corpus.ContextKeys))+" contextKeys")
 	}
 	if l.Corpus.Tags > 0 {
 		parts = append(parts, plural(l.Corpus.Tags, "tag"))
 	}
-	if l.Corpus.Packing.Bytes > 0 {
+	switch {
+	case l.Sender.Client != scenarios.NoClient && l.Corpus.Packing == scenarios.Packing{}:
+		parts = append(parts, "packed as it likes")
+	case l.Corpus.Packing.Bytes > 0:
 		parts = append(parts, "datagrams up to "+scenarios.Format(float64(l.Corpus.Packing.Bytes), scenarios.Bytes))
-	} else {
+	case l.Corpus.Packing.Lines > 1:
+		parts = append(parts, fmt.Sprintf("up to %d messages in each datagram", l.Corpus.Packing.Lines))
+	default:
 		parts = append(parts, "one message in each datagram")
 	}
 	return strings.Join(parts, ", ")

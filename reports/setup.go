@@ -125,6 +125,7 @@ var setupLines = []struct {
 	{"CPU", distinct(func(r *record.Record) string { return r.Environment.CPUModel })},
 	{"cores", distinct(func(r *record.Record) string { return positive(r.Environment.Cores) })},
 	{"cores of the target", distinct(func(r *record.Record) string { return cpuList(r.Config.CPUs) })},
+	{"allotment of the target", distinct(func(r *record.Record) string { return allotmentText(r.Config.Allotment) })},
 	{"memory", distinct(func(r *record.Record) string {
 		if r.Environment.MemoryBytes <= 0 {
 			return ""
@@ -137,6 +138,8 @@ var setupLines = []struct {
 		}
 		return scenarios.Format(float64(*r.Environment.RmemMax), scenarios.Bytes)
 	})},
+	{"generator", generatorWords},
+	{"client", clientWords},
 	{"load average", span(func(r *record.Record) *float64 { return r.Environment.Load1 }, func(x float64) string { return short(x, 2) })},
 	{"waiting for a CPU (PSI)", span(func(r *record.Record) *float64 { return r.Environment.PSICPUSome }, shareText)},
 	{"stolen by the hypervisor", span(func(r *record.Record) *float64 { return r.Environment.StealFraction }, shareText)},
@@ -157,6 +160,37 @@ func cpuList(cpus []int) string {
 		parts = append(parts, strconv.Itoa(n))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// allotmentText says what limited a target, and where that is not what its
+// scenario asked for, also what was.
+func allotmentText(a *record.Allotment) string {
+	if a == nil {
+		return ""
+	}
+	var parts []string
+	if asked := a.Asked.CPUs; asked > 0 {
+		cpus := func(n float64) string { return strconv.FormatFloat(n, 'g', 4, 64) + " CPU" }
+		text := "asked for " + cpus(asked) + ", not limited"
+		switch {
+		case a.By == record.ByCgroup:
+			text = fmt.Sprintf("%s by quota (%s µs, cgroup v%d)", cpus(a.CPUsApplied), strings.Replace(a.CPUMax, " ", " of ", 1), a.CgroupVersion)
+		case a.By == record.ByAffinity && a.CPUsApplied == asked:
+			text = cpus(asked) + " by affinity"
+		case a.By == record.ByAffinity:
+			text = fmt.Sprintf("asked for %s, got %s by affinity", cpus(asked), cpus(a.CPUsApplied))
+		}
+		parts = append(parts, text)
+	}
+	if asked := a.Asked.MemoryBytes; asked > 0 {
+		size := func(n int64) string { return scenarios.Format(float64(n), scenarios.Bytes) }
+		text := size(a.MemoryMaxBytes) + " of memory"
+		if a.MemoryMaxBytes == 0 {
+			text = "asked for " + size(asked) + " of memory, not limited"
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, "; ")
 }
 
 func firstRunes(text string, n int) string {

@@ -98,6 +98,13 @@ func (t *terminal) header() {
 	if t.Command != "" {
 		t.add(t.dim(pad("command", 10)) + clean(t.Command))
 	}
+	if words := generatorWords(t.Records); words != "" {
+		lines := wrap(words, max(t.width-10, 0))
+		t.add(t.dim(pad("generator", 10)) + lines[0])
+		for _, line := range lines[1:] {
+			t.add(pad("", 10) + line)
+		}
+	}
 }
 
 func pad(text string, cells int) string {

@@ -17,6 +17,15 @@ const (
 	maxCPUs        = 4096
 	maxLimit       = time.Hour
 	maxBuffer      = 1 << 30
+	// A Go program needs a few MiB before it does anything.
+	minMemory = 4 << 20
+	maxMemory = 1 << 40
+
+	// minCPUPeriod and maxCPUPeriod are what Linux takes; it also takes no quota
+	// below minCPUPeriod.
+	minCPUPeriod = time.Millisecond
+	maxCPUPeriod = time.Second
+	minCPUs      = 0.01
 
 	minPacking = 64
 	// maxUDPPacking is the largest UDP payload that fits behind every legal IPv4
@@ -38,6 +47,7 @@ func Default() Scenario {
 	return Scenario{
 		Load: Load{
 			Transport: UDP,
+			Sender:    Sender{Method: AutoMethod, Sockets: 1, WhenFull: Block},
 			Corpus: Corpus{
 				Seed:         1,
 				ContextKeys:  1000,
@@ -54,6 +64,8 @@ func Default() Scenario {
 			ReceiveBuffer: 0, // the system's
 			FlushInterval: time.Second,
 			CPUs:          0, // free
+			CPUPeriod:     100 * time.Millisecond,
+			Memory:        0, // free
 		},
 		Gate:       false,
 		Order:      Blocks,

@@ -174,7 +174,7 @@ func parsePacking(text string) (Packing, error) {
 	}
 	n, err := ParseBytes(text)
 	if err != nil || n < minPacking || n > maxUnixPacking {
-		return Packing{}, fmt.Errorf("%q is no packing: want one_line, or the bytes of the largest datagram, 64B to 65467B (udp) or 65507B (unixgram)", clip(text))
+		return Packing{}, fmt.Errorf("%q is no packing: want one_line, or the bytes of the largest datagram, 64B to 65467B (udp) or 65507B (others)", clip(text))
 	}
 	return Packing{Bytes: int(n)}, nil
 }

@@ -18,6 +18,10 @@ const (
 
 // schedule reads one schedule, or a combination of them.
 func (r *reader) schedule(s *Schedule, v value, depth int) {
+	if depth > 0 && r.shape != nil {
+		r.shape.place(v.path).like = "load.schedule"
+		return
+	}
 	if depth > maxNesting {
 		r.add(v.line, "%s: schedules are nested more than %d deep: want fewer levels", v.path, maxNesting)
 		return

@@ -138,6 +138,7 @@ func TestKeysAreDocumented(t *testing.T) {
 		"corpus":   "{schedule: {idle: {over: 1s}}, corpus: {nothing: 1}}",
 		"hostile":  "{schedule: {idle: {over: 1s}}, corpus: {hostile: {nothing: 1}}}",
 		"replay":   "{replay: {nothing: 1}}",
+		"sender":   "{schedule: {idle: {over: 1s}}, sender: {nothing: 1}}",
 		"values":   "{schedule: {idle: {over: 1s}}, corpus: {values: {nothing: 1}}}",
 	} {
 		_, err := parseLoad(text)

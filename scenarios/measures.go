@@ -31,6 +31,9 @@ var Measures = []Measure{
 	{"cpu_per_message", Seconds, "lower", "CPU time of the target per message delivered, from the first due message until the target ended"},
 	{"cpu_seconds", Seconds, "lower", "CPU time of the target over the same stretch"},
 	{"cpu_millicores", Millicores, "lower", "the same over the time from the first due message until everything had arrived"},
+	{"throttled_time", Seconds, "lower", "how long the target stood still because its CPU quota was used up, over the same stretch"},
+	{"throttled_periods", Count, "lower", "periods in which that happened"},
+	{"oom_kills", Count, "lower", "processes of the target killed for its memory limit"},
 	{"rss_peak", Bytes, "lower", "highest resident memory of the target since it was started"},
 	{"pss_drained", Bytes, "lower", "proportional memory of the target when everything had arrived"},
 	{"lost_messages", Messages, "lower", "messages sent whose effect did not arrive at the intake"},
@@ -39,12 +42,19 @@ var Measures = []Measure{
 	{"delivered_messages", Messages, "higher", "messages whose effect arrived at the intake"},
 	{"kernel_queue_peak", Bytes, "lower", "fullest reading of the target's socket buffer"},
 	{"queue_length_peak", Datagrams, "lower", "longest queue inside the target"},
+	{"ingest_latency_p50", Seconds, "lower", "how long a datagram waited from its arrival at the socket until the target had aggregated it, median; where the target tells"},
+	{"ingest_latency_p99", Seconds, "lower", "the same, 99th percentile"},
+	{"ingest_latency_max", Seconds, "lower", "the same, longest"},
+	{"freshness_p50", Seconds, "lower", "how old messages were when their effect arrived at the intake, since they were due, median; measured when every message arrived and can be counted there"},
+	{"freshness_p99", Seconds, "lower", "the same, 99th percentile"},
+	{"freshness_max", Seconds, "lower", "the same, of the oldest, at least"},
 	{"flush_stall_max", Seconds, "lower", "longest time that ingest stood still for a flush"},
 	{"flush_stall_total", Seconds, "lower", "all the time that ingest stood still for flushes"},
 	{"drain_time", Seconds, "lower", "from the end of the load until the last upload had arrived"},
 	{"lateness_p99", Seconds, "lower", "how late the generator was, 99th percentile"},
 	{"lateness_max", Seconds, "lower", "how late the generator was at worst"},
-	{"blocked_time", Seconds, "lower", "how long the generator stood before a full unix socket"},
+	{"blocked_time", Seconds, "lower", "how long the generator stood before a full socket"},
+	{"given_up_messages", Messages, "lower", "messages that were never sent because there was no room and their sender does not wait"},
 	{"intake_bytes", Bytes, "lower", "compressed bytes that the intake took"},
 	{"intake_requests", Count, "lower", "uploads that the intake took"},
 	{"intake_connections", Count, "lower", "connections opened to the intake"},
@@ -64,7 +74,8 @@ func LookUp(name string) (Measure, bool) {
 // were sent.
 func (m Measure) needsMessages() bool {
 	switch m.Name {
-	case "cpu_per_message", "lost_messages", "lost_fraction", "wrong_values", "delivered_messages", "drain_time", "lateness_p99", "lateness_max", "blocked_time":
+	case "cpu_per_message", "lost_messages", "lost_fraction", "wrong_values", "delivered_messages", "drain_time", "lateness_p99", "lateness_max", "blocked_time",
+		"given_up_messages", "ingest_latency_p50", "ingest_latency_p99", "ingest_latency_max", "freshness_p50", "freshness_p99", "freshness_max":
 		return true
 	}
 	return false

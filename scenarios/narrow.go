@@ -24,7 +24,11 @@ func (t *Target) Narrow(s Scenario) (narrowed Scenario, left, cannot []string) {
 		left, none = can.narrowKinds(&s.Load.Corpus)
 		cannot = append(cannot, none...)
 		left = append(left, can.narrowParts(&s.Load.Corpus)...)
-		left = append(left, can.narrowPacking(&s.Load.Corpus.Packing)...)
+		if s.Load.Sender.Client != NoClient {
+			left = append(left, can.narrowClient(&s.Load)...)
+		} else {
+			left = append(left, can.narrowPacking(&s.Load.Corpus.Packing)...)
+		}
 	}
 	return s, left, cannot
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -68,7 +69,8 @@ const (
 
 func (r *reader) load(l *Load, v value) {
 	r.mapping(v,
-		field{"transport", false, choiceInto(r, &l.Transport, UDP, Unixgram)},
+		field{"transport", false, choiceInto(r, &l.Transport, transports...)},
+		field{"sender", false, func(v value) { r.sender(&l.Sender, v) }},
 		field{"schedule", false, func(v value) { r.schedule(&l.Schedule, v, 0) }},
 		field{"corpus", false, func(v value) { r.corpus(&l.Corpus, v) }},
 		field{"replay", false, func(v value) { r.replay(l, v) }},
@@ -117,7 +119,9 @@ func (r *reader) target(t *TargetSetup, v value) {
 		field{"receive_buffer", false, scalarInto(r, &t.ReceiveBuffer, asSize,
 			within(ParseBytes, 1, maxBuffer, "1B to 1GiB; leave the key out for the system's own"))},
 		field{"flush_interval", false, scalarInto(r, &t.FlushInterval, asDuration, within(ParseDuration, minFlushInterval, maxOver, "10ms to 10m"))},
-		field{"cpus", false, scalarInto(r, &t.CPUs, asWhole, within(whole, 1, maxCPUs, "1 to 4096; leave the key out to use all"))},
+		field{"cpus", false, scalarInto(r, &t.CPUs, asCPUs, within(parseCPUs, minCPUs, maxCPUs, "0.01 to 4096; leave the key out to use all"))},
+		field{"cpu_period", false, scalarInto(r, &t.CPUPeriod, asDuration, within(ParseDuration, minCPUPeriod, maxCPUPeriod, "1ms to 1s"))},
+		field{"memory", false, scalarInto(r, &t.Memory, asSize, within(ParseBytes, minMemory, maxMemory, "4MiB to 1TiB; leave the key out for no limit"))},
 	)
 }
 
@@ -143,7 +147,7 @@ func (r *reader) rules(s *Scenario) {
 	}
 	if line, ok := r.sound("load.corpus.packing"); ok && s.Load.Corpus.Packing.Bytes > 0 {
 		most := maxUDPPacking
-		if s.Load.Transport == Unixgram {
+		if s.Load.Transport != UDP {
 			most = maxUnixPacking
 		}
 		if s.Load.Corpus.Packing.Bytes > most {
@@ -164,7 +168,10 @@ func (r *reader) rules(s *Scenario) {
 	if line, ok := r.sound("slice"); ok && s.Order != Woven {
 		r.add(line, "slice: only woven pairs have slices: leave it out, or say order: woven")
 	}
+	r.quotaRule(s)
 	r.lateRule(s)
+	r.senderRules(&s.Load)
+	r.clientRules(s)
 	if line, ok := r.sound("gate"); ok && s.Gate {
 		r.gateRule(s, line)
 	}
@@ -175,6 +182,20 @@ func (r *reader) nameRule(s *Scenario, line int) {
 	extension := filepath.Ext(base)
 	if isYAML(s.File) && strings.TrimSuffix(base, extension) != s.Name {
 		r.add(line, "name: %q stands in the file %s: want both alike, %s%s", s.Name, base, s.Name, extension)
+	}
+}
+
+// quotaRule refuses quotas that the kernel does not take, and a period without
+// a quota.
+func (r *reader) quotaRule(s *Scenario) {
+	cpus, quotaGiven := r.sound("target.cpus")
+	line, periodGiven := r.sound("target.cpu_period")
+	t := s.Target
+	switch {
+	case periodGiven && !r.bad["target.cpus"] && t.CPUs == math.Trunc(t.CPUs):
+		r.add(line, "target.cpu_period: only a fraction of a CPU has a period: leave it out, or give cpus such as 0.5")
+	case quotaGiven && !r.bad["target.cpu_period"] && t.CPUs != math.Trunc(t.CPUs) && t.CPUs*float64(t.CPUPeriod) < float64(minCPUPeriod):
+		r.add(cpus, "target.cpus: %v of %v is less than 1ms, the least that Linux takes: want more, or a longer cpu_period", t.CPUs, t.CPUPeriod)
 	}
 }
 
@@ -229,6 +250,16 @@ func parseMeasure(text string) (Measure, error) {
 		names[i] = m.Name
 	}
 	return Measure{}, fmt.Errorf("%q is no measure: %swant one of %s", clip(text), meant(text, names), strings.Join(names, ", "))
+}
+
+// parseCPUs reads a number of CPUs. More than three decimals could not be told
+// apart in the shortest periods.
+func parseCPUs(text string) (float64, error) {
+	_, decimals, _ := strings.Cut(text, ".")
+	if !plainNumber.MatchString(text) || len(decimals) > 3 {
+		return 0, fmt.Errorf("%q is no number of CPUs: want one such as 2 or 0.25, with at most three decimals", clip(text))
+	}
+	return strconv.ParseFloat(text, 64)
 }
 
 func parseIntCount(text string) (int, error) {

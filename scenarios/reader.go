@@ -25,6 +25,9 @@ type reader struct {
 	// skipped counts the nodes that were passed over because refuseIndirection
 	// has already said what is wrong with them.
 	skipped int
+	// shape, where it is not nil, collects what a file may hold: the reader then
+	// goes over its own tables, and over no file. See Schema.
+	shape *shape
 }
 
 func newReader(file string) *reader {
@@ -149,6 +152,10 @@ func (r *reader) refused(n *yaml.Node) bool {
 
 // mapping reads v as a mapping with the given keys and no others.
 func (r *reader) mapping(v value, fields ...field) {
+	if r.shape != nil {
+		r.shapeMapping(v, fields)
+		return
+	}
 	if r.refused(v.node) {
 		return
 	}
@@ -189,6 +196,10 @@ func (r *reader) mapping(v value, fields ...field) {
 
 // list reads v as a list and hands each of its items on.
 func (r *reader) list(v value, what string, item func(value)) {
+	if r.shape != nil {
+		r.shapeList(v, what, item)
+		return
+	}
 	if r.refused(v.node) {
 		return
 	}
@@ -225,11 +236,16 @@ var (
 	asRatio       = form{tagsOfQuantity, "a ratio such as 10% or 0.1"}
 	asPackingSize = form{tagsOfQuantity, "one_line, or the bytes of the largest datagram such as 1432B"}
 	asRate        = form{tagsOfQuantity, "a rate in messages per second such as 100k"}
+	asCPUs        = form{[]string{"!!int", "!!float"}, "a number of CPUs such as 2 or 0.5, without quotes"}
 	asPattern     = form{tagsOfText, "a text such as web-{0..9}"}
 )
 
 // scalar returns the text of v if it has the form, or false after a fault.
 func (r *reader) scalar(v value, want form) (string, bool) {
+	if r.shape != nil {
+		r.shapeScalar(v, want, nil)
+		return "", false
+	}
 	if r.refused(v.node) {
 		return "", false
 	}
@@ -275,6 +291,9 @@ func choiceInto[T ~string](r *reader, to *T, allowed ...T) func(value) {
 		words[i] = string(a)
 	}
 	want := strings.Join(words, " or ")
+	if r.shape != nil {
+		return func(v value) { r.shapeScalar(v, form{tagsOfText, want}, words) }
+	}
 	return scalarInto(r, to, form{tagsOfText, want}, func(text string) (T, error) {
 		if !slices.Contains(allowed, T(text)) {
 			return "", fmt.Errorf("%q is unknown: want %s", clip(text), want)

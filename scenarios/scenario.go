@@ -42,6 +42,7 @@ const (
 // Load is what is offered to the target.
 type Load struct {
 	Transport Transport
+	Sender    Sender
 	Schedule  Schedule
 	Corpus    Corpus
 	Replay    *Replay // instead of both; nil for a load that is generated
@@ -50,11 +51,17 @@ type Load struct {
 // Transport is the kind of socket the load goes through.
 type Transport string
 
-// The transports.
+// The transports. Over UnixStream each datagram of the corpus is a frame with its
+// length in front; over TCP each message is a line.
 const (
-	UDP      Transport = "udp"
-	Unixgram Transport = "unixgram"
+	UDP        Transport = "udp"
+	Unixgram   Transport = "unixgram"
+	UnixStream Transport = "unixstream"
+	TCP        Transport = "tcp"
 )
+
+// transports are all of them.
+var transports = []Transport{UDP, Unixgram, UnixStream, TCP}
 
 // KindWeight is the share of contextKeys of one kind of message, named by its
 // type on the wire: c, g, ms, h, d or s.
@@ -67,8 +74,13 @@ type KindWeight struct {
 type TargetSetup struct {
 	ReceiveBuffer int64         // SO_RCVBUF asked for, in bytes; 0 leaves the system's
 	FlushInterval time.Duration // also the length of a bucket
-	// CPUs confines the target to this many cores; 0 leaves it free.
-	CPUs int
+	// CPUs limits the target to so much CPU time per time; 0 leaves it free. A
+	// whole number confines it to so many cores, a fraction is a quota.
+	CPUs float64
+	// CPUPeriod is the stretch of time that a quota is given for: when it is used
+	// up, the target stands still until the next one begins.
+	CPUPeriod time.Duration
+	Memory    int64 // limit in bytes, beyond which the target is killed; 0 for none
 }
 
 // Limits bound a replicate and say when it is invalid.

@@ -47,13 +47,14 @@ var SeriesCatalogue = []Series{
 	{"kernel_queue_bytes", Column, "kernel_queue_bytes", "", Bytes, "lower", "bytes in the target's socket buffer"},
 	{"lateness", Histogram, "lateness", "", Seconds, "lower", "how late the generator was, by datagram"},
 	{"ingest_latency", Histogram, "ingest_latency", "", Seconds, "lower", "from arrival at the socket until aggregated, where the target tells"},
+	{"freshness", Histogram, "freshness", "", Seconds, "lower", "how old messages were when their effect arrived at the intake, since they were due"},
 	{"flush_stall", Histogram, "flush_stall", "", Seconds, "lower", "how long ingest stood still for a flush, where the target tells"},
 }
 
 // needsMessages reports whether the series has values only where messages were
 // sent.
 func (s Series) needsMessages() bool {
-	return s.Name == "lost_messages" || s.Name == "lateness" || s.Name == "ingest_latency"
+	return s.Name == "lost_messages" || s.Name == "lateness" || s.Name == "ingest_latency" || s.Name == "freshness"
 }
 
 // Reduction makes one value of a series: max, min, avg, last, or a percentile

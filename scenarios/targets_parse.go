@@ -74,7 +74,7 @@ func (r *targetReader) target(t *Target, v value) {
 		field{"environment", false, func(v value) { r.environment(&t.Environment, v) }},
 		field{"transports", false, func(v value) {
 			t.Transports = nil
-			someOf(r.reader, &t.Transports, v, UDP, Unixgram)
+			someOf(r.reader, &t.Transports, v, transports...)
 		}},
 		field{"ready", false, func(v value) { r.ready(&t.Ready, v) }},
 		field{"stop", false, scalarInto(r.reader, &t.Stop, form{tagsOfText, strings.Join(stopSignals, ", ")}, parseSignal)},
@@ -112,6 +112,10 @@ func (r *targetReader) words(v value) []string {
 // entries reads v as a mapping whose keys are free, as far as check allows, in
 // the order of the file.
 func (r *targetReader) entries(v value, want string, check func(key string) error, entry func(key string, v value)) {
+	if r.shape != nil {
+		r.shapeEntries(v, want, func(v value) { entry("", v) })
+		return
+	}
 	if r.refused(v.node) {
 		return
 	}

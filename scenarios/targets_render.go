@@ -15,10 +15,11 @@ import (
 // Launch is what the templates of a description may use, for one start of the
 // target.
 type Launch struct {
-	Listen string // the socket under load as a URL: udp://127.0.0.1:8125, unixgram:///path
-	Host   string // of a UDP socket, else empty
-	Port   int    // likewise, else 0
-	Socket string // the path of a unix socket, else empty
+	Transport Transport
+	Listen    string // the socket under load as a URL: udp://127.0.0.1:8125, unixgram:///path
+	Host      string // of a UDP or TCP socket, else empty
+	Port      int    // likewise, else 0
+	Socket    string // the path of a unix socket, else empty
 
 	Intake     string // the intake's URL, without a path
 	IntakeHost string
@@ -264,15 +265,15 @@ func SampleLaunch(transport Transport) Launch {
 		GraphiteHost: "127.0.0.1", GraphitePort: 2003,
 		Stats: "127.0.0.1:9102", StatsHost: "127.0.0.1", StatsPort: 9102,
 		Dir: "/tmp/target", StatsFile: "/tmp/target/stats.json",
-		FlushInterval: time.Second, ReceiveBuffer: 416 << 10,
+		FlushInterval: time.Second, ReceiveBuffer: 416 << 10, Transport: transport,
 		FreeTCP: func() (int, error) { return 9999, nil },
 	}
-	if transport == Unixgram {
+	if transport == Unixgram || transport == UnixStream {
 		l.Socket = "/tmp/target/target.sock"
-		l.Listen = "unixgram://" + l.Socket
+		l.Listen = string(transport) + "://" + l.Socket
 	} else {
 		l.Host, l.Port = "127.0.0.1", 8125
-		l.Listen = "udp://127.0.0.1:8125"
+		l.Listen = string(transport) + "://127.0.0.1:8125"
 	}
 	return l
 }

@@ -30,6 +30,8 @@ type runFlags struct {
 	baseline, candidate string
 	refserver           string
 	targetDir           string
+	git                 gitFlags
+	project             string
 	adapt               bool
 	replicates          int
 	looks               lookFlags
@@ -44,6 +46,8 @@ func (f *runFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.refserver, "refserver", "", "the reference server's program (default: beside floodgate)")
 	flags.StringVar(&f.targetDir, "target-dir", "", "folder with descriptions of your own for target:NAME")
 	flags.BoolVar(&f.adapt, "adapt", false, "leave out of a scenario what a target cannot do, for all variants alike")
+	f.git.add(flags)
+	addProject(flags, &f.project)
 }
 
 // judgeFlags are the flags of the commands that judge.
@@ -114,9 +118,14 @@ the default suite; an argument is the name of a scenario or the path of a YAML
 file.
 
 A variant is refserver, bin:PATH for another build of a server that takes the
-same flags, or target:NAME for any server that is described (see floodgate
-targets list), with options behind a colon: refserver:reader=coupled,flush=sync.
-An option in capitals is an environment variable of the target: GOGC=50.
+same flags, target:NAME for any server that is described (see floodgate targets
+list), or git:REF for a commit of the repository that you are in, with options
+behind a colon: refserver:reader=coupled,flush=sync. An option in capitals is an
+environment variable of the target: GOGC=50.
+
+` + gitWords + `
+
+` + projectWords + `
 
 A scenario that asks for what a target cannot do is refused; with --adapt it is
 left out of the load of both variants, and every record says so.
@@ -127,8 +136,13 @@ left out of the load of both variants, and every record says so.
   floodgate bench --max-pairs 20 --rule prove
   floodgate bench --baseline bin:./old/refserver --candidate refserver
   floodgate bench my_burst.yaml --candidate refserver:flush=async,GOGC=50
-  floodgate bench burst_300k --baseline target:statsd_exporter --candidate refserver`,
+  floodgate bench burst_300k --baseline target:statsd_exporter --candidate refserver
+  floodgate bench burst_300k --baseline git:HEAD~1 --candidate git:HEAD --target my_server`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			args, err := a.applyProject(cmd.Flags(), args, &rf, &jf)
+			if err != nil {
+				return err
+			}
 			return a.measure(cmd.Context(), args, rf, jf, bothRoles)
 		},
 	}
@@ -151,6 +165,10 @@ func (a *app) runCommand() *cobra.Command {
   floodgate run packed_3m --candidate refserver:reader=coupled --replicates 3
   floodgate run mixed_kinds --candidate target:statsd_exporter --adapt`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			args, err := a.applyProject(cmd.Flags(), args, &rf, &jf)
+			if err != nil {
+				return err
+			}
 			return a.measure(cmd.Context(), args, rf, jf, []string{record.Candidate})
 		},
 	}
@@ -176,6 +194,9 @@ func (a *app) measure(ctx context.Context, names []string, rf runFlags, jf judge
 		return err
 	}
 	if err := rf.looks.plan(&config, rf.replicates, options); err != nil {
+		return err
+	}
+	if err := a.build(ctx, rf.git, config.Variants); err != nil {
 		return err
 	}
 	if err := prepareOut(rf.out); err != nil {
@@ -244,7 +265,7 @@ func (f *runFlags) finder() (harness.Finder, error) {
 	if refserver == "" {
 		refserver = filepath.Join(beside, "refserver")
 	}
-	return harness.Finder{RefServer: refserver, Peers: filepath.Join(beside, "peers"), TargetDir: f.targetDir}, nil
+	return harness.Finder{RefServer: refserver, Peers: filepath.Join(beside, "peers"), TargetDir: f.targetDir, Git: f.git.builds()}, nil
 }
 
 // loadScenarios resolves names and paths; none is the default suite. The

@@ -114,9 +114,11 @@ Exit codes: 0 pass; 1 regressed or a gate failed; 2 usage or scenario fault;
 	root.AddCommand(a.benchCommand(), a.runCommand(), a.compareCommand(), a.reportCommand(),
 		a.scenariosCommand(), a.targetsCommand(), a.intakeCommand(), a.versionCommand())
 	root.AddCommand(a.sizesCommand(), a.historyCommand())
-	root.AddCommand(a.blastCommand())
+	root.AddCommand(a.blastCommand(), a.saturateCommand())
 	root.AddCommand(a.benchstatCommand())
-	root.AddCommand(a.proveCommand())
+	root.AddCommand(a.initCommand())
+	root.AddCommand(a.proveCommand(), a.peersCommand())
+	root.AddCommand(a.calibrateCommand(), a.bisectCommand())
 	refuseArguments(root)
 	return root
 }

@@ -56,7 +56,7 @@ func TestScripts(t *testing.T) {
 				ts.Check(err)
 				cmd := exec.Command(filepath.Join(programs, "floodgate"), args[1:]...)
 				cmd.Dir, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), ts.Stdout(), ts.Stderr()
-				cmd.Env = append(os.Environ(), "REFSERVER="+filepath.Join(programs, "refserver"))
+				cmd.Env = append(os.Environ(), "REFSERVER="+filepath.Join(programs, "refserver"), "XDG_CACHE_HOME="+ts.Getenv("XDG_CACHE_HOME"))
 				cmd.Run()
 				if got := cmd.ProcessState.ExitCode(); got != want {
 					ts.Fatalf("floodgate %s exits with %d, want %d", strings.Join(args[1:], " "), got, want)
@@ -65,6 +65,10 @@ func TestScripts(t *testing.T) {
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("REFSERVER", filepath.Join(programs, "refserver"))
+			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache")) // nothing of the user's
+			for _, kv := range []string{"AUTHOR_NAME", "AUTHOR_EMAIL", "COMMITTER_NAME", "COMMITTER_EMAIL"} {
+				env.Setenv("GIT_"+kv, "somebody")
+			}
 			return nil
 		},
 	})

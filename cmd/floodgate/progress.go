@@ -53,11 +53,7 @@ func (p *progress) event(e harness.Event) {
 		p.measured[e.Scenario] = now.Sub(p.begun)
 		if e.Record.Invalid != "" {
 			p.clear()
-			fmt.Fprintf(p.w, "%s, %s, pair %d: invalid: %s\n", e.Scenario, e.Role, e.Replicate, e.Record.Invalid)
-			// A single line stands in the reason already.
-			if words := strings.TrimSpace(e.Record.LastWords); words != "" && !strings.Contains(e.Record.Invalid, fmt.Sprintf("%q", words)) {
-				fmt.Fprintf(p.w, "its last words:\n  %s\n", strings.ReplaceAll(words, "\n", "\n  "))
-			}
+			tellInvalid(p.w, e, "pair")
 		}
 	case p.current.Phase == "": // the one before has ended
 		p.begun = now
@@ -65,6 +61,16 @@ func (p *progress) event(e harness.Event) {
 	p.current = e
 	if p.terminal {
 		fmt.Fprint(p.w, "\r\x1b[K", p.line(now, width(p.w)))
+	}
+}
+
+// tellInvalid says why a replicate that has ended must not be judged. unit is what
+// its number counts.
+func tellInvalid(w io.Writer, e harness.Event, unit string) {
+	fmt.Fprintf(w, "%s, %s, %s %d: invalid: %s\n", e.Scenario, e.Role, unit, e.Replicate, e.Record.Invalid)
+	// A single line stands in the reason already.
+	if words := strings.TrimSpace(e.Record.LastWords); words != "" && !strings.Contains(e.Record.Invalid, fmt.Sprintf("%q", words)) {
+		fmt.Fprintf(w, "its last words:\n  %s\n", strings.ReplaceAll(words, "\n", "\n  "))
 	}
 }
 

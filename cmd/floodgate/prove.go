@@ -148,6 +148,9 @@ func (a *app) proveOne(ctx context.Context, p *proving, s scenarios.Scenario, i 
 	flags.out, flags.seed = filepath.Join(p.out, name), p.seed+uint64(i)
 	suite := []scenarios.Scenario{s}
 	config, err := flags.config(suite, bothRoles)
+	if err == nil {
+		err = a.build(ctx, flags.git, config.Variants)
+	}
 	if err != nil {
 		return proved{}, err
 	}

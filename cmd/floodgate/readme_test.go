@@ -19,7 +19,7 @@ func TestDocumentedCommands(t *testing.T) {
 	}
 	block := regexp.MustCompile("(?s)```sh\n(.*?)```")
 	checked := 0
-	for _, doc := range []string{"README.md", "CONTRIBUTING.md", "docs/target-contract.md", "docs/statistics.md", "docs/record-format.md"} {
+	for _, doc := range []string{"README.md", "CONTRIBUTING.md", "docs/target-contract.md", "docs/statistics.md", "docs/record-format.md", "docs/your-server.md", "docs/weaving.md"} {
 		text, err := os.ReadFile("../../" + doc)
 		if err != nil {
 			t.Fatal(err)

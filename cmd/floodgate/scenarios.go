@@ -45,7 +45,7 @@ func (a *app) scenariosCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.AddCommand(list, show, check)
+	cmd.AddCommand(list, show, check, a.schemaCommand())
 	return cmd
 }
 

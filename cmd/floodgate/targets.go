@@ -22,6 +22,14 @@ there goes before the same name here.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.PersistentFlags().StringVar(&rf.targetDir, "target-dir", "", "folder with descriptions of your own")
+	addProject(cmd.PersistentFlags(), &rf.project)
+	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		p, found, err := openProject(cmd.Flags(), rf.project)
+		if found && !cmd.Flags().Changed("target-dir") {
+			rf.targetDir = p.Path(p.Targets)
+		}
+		return err
+	}
 	list := &cobra.Command{
 		Use: "list", Short: "List the described servers and where their programs are", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.listTargets(&rf) },

@@ -272,7 +272,7 @@ func near(a, b float64) bool {
 // observation is everything that was counted in one replicate.
 type observation struct {
 	load    loadgen.Result
-	oneLine bool   // every datagram holds one message
+	oneLine bool   // every datagram that the target gets holds one message
 	drops   *int64 // datagrams that the target's socket dropped; nil when unknown
 	stats   *Statistics
 	outcome outcome
@@ -287,7 +287,7 @@ type observation struct {
 // account balances the ledger of one replicate. It is pure. The faults say in
 // words what does not balance; the warnings, what could not be decided.
 func account(o observation) (ledger record.Ledger, faults, warnings []string) {
-	ledger = record.Ledger{Offered: o.load.OfferedMessages, NotSent: o.load.NotSent, Sent: o.load.SentMessages, Hostile: o.hostile}
+	ledger = record.Ledger{Offered: o.load.OfferedMessages, NotSent: o.load.NotSent, GivenUp: o.load.GivenUp, Sent: o.load.SentMessages, Hostile: o.hostile}
 	o.stats, warnings = translated(o)
 	if s := o.stats; s != nil {
 		ledger.Received, ledger.Aggregated = s.Received, s.Aggregated

@@ -46,6 +46,12 @@ func TestAccount(t *testing.T) {
 			why: "everything arrived",
 			in:  observation{load: sent(100, 100), oneLine: true, drops: count(0), stats: statistics(100, 100, 100, 0), outcome: outcome{decided: 100}},
 		}, {
+			why: "what the sender gave up was never sent, so nobody lost it",
+			in:  observation{load: loadgen.Result{OfferedMessages: 130, SentMessages: 100, GivenUp: 30, SentDatagrams: 100}, oneLine: true, drops: count(0), stats: statistics(100, 100, 100, 0), outcome: outcome{decided: 100}},
+		}, {
+			why: "a sender that says neither is found out", unaccounted: 30, fault: "offered = sent + given_up + not_sent",
+			in: observation{load: loadgen.Result{OfferedMessages: 130, SentMessages: 100, SentDatagrams: 100}, oneLine: true, drops: count(0), stats: statistics(100, 100, 100, 0), outcome: outcome{decided: 100}},
+		}, {
 			why:  "losses in the kernel and in the queue have their places",
 			in:   observation{load: sent(100, 100), oneLine: true, drops: count(10), stats: statistics(90, 90, 85, 5), outcome: outcome{decided: 85}},
 			lost: 15,

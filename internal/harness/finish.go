@@ -8,7 +8,6 @@ import (
 
 	"floodgate/internal/intake"
 	"floodgate/internal/record"
-	"floodgate/loadgen"
 	"floodgate/scenarios"
 )
 
@@ -31,14 +30,15 @@ func (s *session) finish() error {
 		return err
 	}
 
-	o := observation{load: s.result, oneLine: s.prepared.oneLine(), drops: s.drops, stats: stats, outcome: seen.outcome(), uncounted: uncounted}
+	o := observation{load: s.result, oneLine: oneLine(s.scenario.Load, s.prepared), drops: s.drops, stats: stats, outcome: seen.outcome(), uncounted: uncounted}
 	corpus := s.scenario.Load.Corpus
 	o.hostile = s.prepared.hostile()
 	o.manyEvents = corpus.PackedValues > 1 || corpus.SampledShare > 0 || s.scenario.Load.Replay != nil
 	ledger, faults, warnings := account(o)
+	faults = append(faults, clientFaults(s.result)...)
 	s.record.Ledger = ledger
 	s.record.Warnings = append(s.record.Warnings, warnings...)
-	if ledger.Sent > 0 && !uncounted && ledger.Lost() == 0 {
+	if ledger.Sent > 0 && !uncounted && ledger.Lost() == 0 && ledger.GivenUp == 0 {
 		s.record.Values = &o.outcome.values
 	}
 
@@ -46,15 +46,19 @@ func (s *session) finish() error {
 		ledger: ledger, values: s.record.Values, lateness: s.result.Lateness, blocked: s.result.Sender.Blocked, readings: s.sampler.Result(), stats: stats,
 		intake: s.intake.Activity(), rssPeak: s.rssPeak, pss: s.pss, elapsed: s.drainEnd.Sub(s.loadStart), loadEnded: s.loadEnd, uncounted: uncounted,
 	}
+	if tellsAges(&ledger, &o.outcome, s.variant.description().Sink) {
+		f.freshness = freshness(s.schedule, s.loadStart, seen.steps)
+	}
 	if state, ended := s.process.State(); ended && s.cpuBefore != nil {
 		cpu := state.CPU - *s.cpuBefore
 		f.cpu = &cpu
 	}
+	f.held = heldBack(s.held, s.process.Usage())
 	s.record.Warnings = append(s.record.Warnings, f.readings.Warnings...)
 	if f.readings.Missed > 0 {
 		s.warn(fmt.Sprintf("%d readings of the timeline were missed: the machine was busy", f.readings.Missed))
 	}
-	s.record.Generator = generatorRecord(s.result)
+	s.record.Generator = generatorRecord(s.result, s.scenario.Load.Sender.Client, s.prepared.ceiling)
 	s.record.Measures = measures(f)
 	if s.record.Histograms, err = histograms(f); err != nil {
 		return err
@@ -77,22 +81,9 @@ func (s *session) arrived(seen *arrivals) error {
 	return nil
 }
 
-// generatorRecord is what offering the load took, as a record keeps it.
-func generatorRecord(r loadgen.Result) *record.Generator {
-	if r.SentDatagrams == 0 {
-		return nil
-	}
-	g := &record.Generator{LastSent: r.LastSent.Seconds(), Calls: r.Sender.Calls, Wakeups: r.Wakeups, Blocked: r.Sender.Blocked.Seconds(),
-		EAGAIN: r.Sender.EAGAIN, ENOBUFS: r.Sender.ENOBUFS, Refused: r.Sender.Refused}
-	if r.CPU >= 0 {
-		cpu := r.CPU.Seconds()
-		g.CPU = &cpu
-	}
-	return g
-}
-
 // validity says whether the replicate may be judged: the generator was on time
-// and the ledger balances.
+// and the ledger balances. What the generator did stands first, and begins with
+// "the generator": by that readers of records know that the target is not to blame.
 func (s *session) validity(faults []string) error {
 	var reasons []string
 	if s.result.NotSent > 0 {
@@ -104,7 +95,7 @@ func (s *session) validity(faults []string) error {
 			late = time.Minute // at least; the histogram ends there
 		}
 		switch limit := s.scenario.Limits.LatenessP99; {
-		case late > limit && blocked > late/2 && s.scenario.Load.Transport == scenarios.Unixgram:
+		case late > limit && blocked > late/2 && s.scenario.Load.Transport != scenarios.UDP:
 			// Not the generator's fault: a real client would have stood there too.
 			// A UDP socket that is full holds nobody up, it drops.
 			s.warn(fmt.Sprintf("the target held its senders up for %v: its socket was full", blocked.Round(time.Millisecond)))
@@ -158,7 +149,7 @@ func (s *session) settle(err error) (final bool, fatal error) {
 	}
 	if s.record.Measures == nil { // it did not come to be accounted for
 		s.record.Measures = []record.Measure{}
-		s.record.Ledger = record.Ledger{Offered: s.result.OfferedMessages, NotSent: s.result.NotSent, Sent: s.result.SentMessages}
+		s.record.Ledger = record.Ledger{Offered: s.result.OfferedMessages, NotSent: s.result.NotSent, GivenUp: s.result.GivenUp, Sent: s.result.SentMessages}
 	}
 	return void.final, nil
 }

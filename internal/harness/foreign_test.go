@@ -1,8 +1,11 @@
 package harness
 
 import (
+	"bufio"
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -23,22 +26,11 @@ import (
 func behaveForeign(flags map[string]string, telling bool) {
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGINT) // SIGTERM would kill it
-	network, address, _ := strings.Cut(flags["listen"], "://")
-	socket, err := net.ListenPacket(network, address)
-	if err != nil {
-		panic(err)
-	}
 	var datagrams, lines atomic.Int64
-	go func() {
-		for buffer := make([]byte, 1<<16); ; {
-			n, _, err := socket.ReadFrom(buffer)
-			if err != nil {
-				return
-			}
-			datagrams.Add(1)
-			lines.Add(int64(1 + bytes.Count(bytes.TrimSpace(buffer[:n]), []byte("\n"))))
-		}
-	}()
+	listen(flags["listen"], func(payload []byte) {
+		datagrams.Add(1)
+		lines.Add(int64(1 + bytes.Count(bytes.TrimSpace(payload), []byte("\n"))))
+	})
 	if telling {
 		go http.ListenAndServe(flags["stats"], http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(w, "packets_total %d\nlines_total %d\nlines_done_total %d\n", datagrams.Load(), lines.Load(), lines.Load())
@@ -47,6 +39,62 @@ func behaveForeign(flags map[string]string, telling bool) {
 	fmt.Println("server is up")
 	<-asked
 	os.Exit(0)
+}
+
+// listen hands on what arrives: datagrams, frames or lines.
+func listen(url string, take func(payload []byte)) {
+	network, address, _ := strings.Cut(url, "://")
+	if network == "udp" || network == "unixgram" {
+		socket, err := net.ListenPacket(network, address)
+		if err != nil {
+			panic(err)
+		}
+		go func() {
+			for buffer := make([]byte, 1<<16); ; {
+				n, _, err := socket.ReadFrom(buffer)
+				if err != nil {
+					return
+				}
+				take(buffer[:n])
+			}
+		}()
+		return
+	}
+	listener, err := net.Listen(map[string]string{"unixstream": "unix", "tcp": "tcp"}[network], address)
+	if err != nil {
+		panic(err)
+	}
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				for from := bufio.NewReader(conn); ; {
+					payload, err := readPayload(from, network)
+					if err != nil {
+						return
+					}
+					take(payload)
+				}
+			}()
+		}
+	}()
+}
+
+// readPayload reads a frame with its length in front, or a line.
+func readPayload(from *bufio.Reader, network string) ([]byte, error) {
+	if network == "tcp" {
+		return from.ReadBytes('\n')
+	}
+	var length [4]byte
+	if _, err := io.ReadFull(from, length[:]); err != nil {
+		return nil, err
+	}
+	payload := make([]byte, binary.LittleEndian.Uint32(length[:]))
+	_, err := io.ReadFull(from, payload)
+	return payload, err
 }
 
 // foreigner describes the test's own program as a foreign target.
@@ -61,7 +109,7 @@ name: foreigner
 description: It does nothing but listen.
 binary: foreigner
 command: ['--listen={{.Listen}}', '--stats={{.Stats}}']
-transports: [udp, unixgram]
+transports: [udp, unixgram, unixstream, tcp]
 stop: INT
 sink: none
 capabilities: {tags: true}
@@ -90,8 +138,12 @@ statistics:
 	}{
 		{"it only listens, on a UDP port", "", "foreign", scenarios.UDP, false, 1000},
 		{"it only listens, at a unix socket", "", "foreign", scenarios.Unixgram, false, 1000},
+		{"it only listens, at a stream socket", "", "foreign", scenarios.UnixStream, false, 1000},
+		{"it only listens, on a TCP port", "", "foreign", scenarios.TCP, false, 1000},
 		{"it is ready when it says so", "ready: {output: server is up}", "foreign", scenarios.Unixgram, false, 1000},
 		{"it tells its own figures", "ready: {tcp: '{{.Stats}}'}" + telling, "foreign and telling", scenarios.Unixgram, true, 0},
+		{"it tells the figures of its streams", telling, "foreign and telling", scenarios.UnixStream, true, 0},
+		{"it tells the figures of its connections", telling, "foreign and telling", scenarios.TCP, true, 0},
 		{"it is ready when it answers", "ready: {http: 'http://{{.Stats}}'}" + telling, "foreign and telling", scenarios.Unixgram, true, 0},
 	} {
 		t.Run(strings.ReplaceAll(c.why, " ", "_"), func(t *testing.T) {

@@ -19,33 +19,46 @@ import (
 
 // addresses are where one replicate's target listens.
 type addresses struct {
-	load   string // URL of the socket under load
-	port   int    // of it, 0 for a unix socket
-	socket string // its path, empty for UDP
-	own    int    // TCP port of the target's own endpoint, for statistics and readiness
-	file   string // of the final statistics
+	transport scenarios.Transport
+	load      string // URL of the socket under load
+	port      int    // of it, 0 for a unix socket
+	socket    string // its path, empty for UDP and TCP
+	own       int    // TCP port of the target's own endpoint, for statistics and readiness
+	file      string // of the final statistics
 }
 
 // newAddresses picks free ports, and files in dir.
 func newAddresses(transport scenarios.Transport, dir string) (addresses, error) {
-	a := addresses{file: filepath.Join(dir, "stats.json")}
-	if transport == scenarios.Unixgram {
+	a := addresses{transport: transport, file: filepath.Join(dir, "stats.json")}
+	if transport == scenarios.Unixgram || transport == scenarios.UnixStream {
 		a.socket = filepath.Join(dir, "target.sock")
 		if len(a.socket) > longestSocketPath {
 			return a, fmt.Errorf("cannot make a unix socket at %s: its path has %d bytes and may have %d, set TMPDIR to a shorter folder", a.socket, len(a.socket), longestSocketPath)
 		}
-		a.load = "unixgram://" + a.socket
+		a.load = string(transport) + "://" + a.socket
 	} else {
-		port, err := target.FreePort(loopback, "udp")
+		port, err := target.FreePort(loopback, string(transport))
 		if err != nil {
 			return a, err
 		}
 		a.port = port
-		a.load = "udp://" + net.JoinHostPort(loopback, strconv.Itoa(port))
+		a.load = string(transport) + "://" + net.JoinHostPort(loopback, strconv.Itoa(port))
 	}
-	var err error
-	a.own, err = target.FreePort(loopback, "tcp")
-	return a, err
+	for {
+		own, err := target.FreePort(loopback, "tcp")
+		if a.own = own; err != nil || own != a.port {
+			return a, err
+		}
+	}
+}
+
+// udp is the UDP port under load, of whose socket the kernel tells; 0 where there
+// is none.
+func (a addresses) udp() int {
+	if a.transport != scenarios.UDP {
+		return 0
+	}
+	return a.port
 }
 
 const loopback = "127.0.0.1"
@@ -103,7 +116,7 @@ func (v Variant) start(setup scenarios.TargetSetup, a addresses, at counters, di
 // launch is what the templates of the description may use, but for the intake.
 func (v Variant) launch(setup scenarios.TargetSetup, a addresses, dir string) scenarios.Launch {
 	l := scenarios.Launch{
-		Listen: a.load, Port: a.port, Socket: a.socket,
+		Transport: a.transport, Listen: a.load, Port: a.port, Socket: a.socket,
 		Stats: net.JoinHostPort(loopback, strconv.Itoa(a.own)), StatsHost: loopback, StatsPort: a.own, StatsFile: a.file,
 		Dir: dir, FlushInterval: setup.FlushInterval, ReceiveBuffer: setup.ReceiveBuffer,
 		Options: map[string]string{}, FreeTCP: func() (int, error) { return target.FreePort(loopback, "tcp") },
@@ -180,22 +193,6 @@ func (v Variant) notEngaged(s *Statistics) []string {
 	}
 	slices.Sort(faults)
 	return faults
-}
-
-// allot picks the cores for a target that is confined: the last ones, because
-// the first serve most interrupts. The warning says why there are none.
-func allot(n int) (cpus []int, warning string) {
-	if n == 0 {
-		return nil, ""
-	}
-	allowed, err := target.AllowedCPUs()
-	if err != nil {
-		return nil, fmt.Sprintf("the target was not confined to %d cores: %v", n, err)
-	}
-	if n > len(allowed) {
-		return nil, fmt.Sprintf("the target was not confined to %d cores: this host has %d", n, len(allowed))
-	}
-	return allowed[len(allowed)-n:], ""
 }
 
 // isVariable reports whether a key is an environment variable.

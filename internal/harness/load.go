@@ -78,6 +78,9 @@ func newCorpusConfig(l scenarios.Load, schedule loadgen.Schedule) loadgen.Corpus
 		Hostile: loadgen.Hostile{Share: from.Hostile.Share, Malformed: from.Hostile.Malformed, Truncated: from.Hostile.Truncated,
 			Oversize: from.Hostile.Oversize, OversizeBytes: from.Hostile.OversizeBytes, NonUTF8: from.Hostile.NonUTF8},
 	}
+	if l.Sender.Client != scenarios.NoClient {
+		c.DatagramBytes, c.DatagramLines = 0, 0 // it packs by itself, and gets each message when it is due
+	}
 	for _, k := range from.Kinds {
 		kind, _ := dogstatsd.KindOf(k.Kind) // the scenario's loader knows no others
 		c.Kinds = append(c.Kinds, loadgen.KindWeight{Kind: kind, Weight: k.Weight})
@@ -89,13 +92,13 @@ func newCorpusConfig(l scenarios.Load, schedule loadgen.Schedule) loadgen.Corpus
 func loadFault(s *scenarios.Scenario) error {
 	if s.Load.Replay != nil {
 		_, err := os.Stat(replayFile(s))
-		return err
+		return errors.Join(err, dialOptions(s.Load).Validate(string(s.Load.Transport)))
 	}
 	schedule, err := newSchedule(s.Load.Schedule)
 	if err != nil || s.Load.Schedule.Count == 0 {
 		return err
 	}
-	return newCorpusConfig(s.Load, schedule).Validate()
+	return errors.Join(newCorpusConfig(s.Load, schedule).Validate(), dialOptions(s.Load).Validate(string(s.Load.Transport)))
 }
 
 // replayFile is the file of captured lines: beside the scenario's, unless its

@@ -9,6 +9,7 @@ import (
 	"floodgate/internal/intake"
 	"floodgate/internal/procfs"
 	"floodgate/internal/record"
+	"floodgate/internal/target"
 	"floodgate/scenarios"
 )
 
@@ -18,6 +19,7 @@ type findings struct {
 	ledger    record.Ledger
 	values    *record.Values
 	lateness  *hdrhistogram.Histogram // nil without a load
+	freshness *hdrhistogram.Histogram // nil where it cannot be told
 	blocked   time.Duration           // of the generator, by a full receiver
 	cpu       *time.Duration          // of the target, from the first due message until it ended
 	elapsed   time.Duration           // from the first due message until drained
@@ -27,7 +29,8 @@ type findings struct {
 	stats     *Statistics
 	intake    intake.Activity
 	loadEnded time.Time
-	uncounted bool // the output went nowhere that counts
+	uncounted bool         // the output went nowhere that counts
+	held      target.Usage // by the target's limits, over the same stretch as cpu
 }
 
 // measures lists what was measured, in the order of the catalogue.
@@ -58,6 +61,7 @@ func measures(f findings) []record.Measure {
 			values["cpu_per_message"] = f.cpu.Seconds() / float64(n)
 		}
 	}
+	heldMeasures(f.held, values)
 	if f.rssPeak != nil {
 		values["rss_peak"] = float64(*f.rssPeak)
 	}
@@ -86,9 +90,16 @@ func measures(f findings) []record.Measure {
 		values["lateness_p99"] = time.Duration(f.lateness.ValueAtQuantile(99)).Seconds()
 		values["lateness_max"] = time.Duration(f.lateness.Max()).Seconds()
 		values["blocked_time"] = f.blocked.Seconds()
+		values["given_up_messages"] = float64(f.ledger.GivenUp)
 		if !f.intake.Last.IsZero() {
 			values["drain_time"] = max(0, f.intake.Last.Sub(f.loadEnded).Seconds())
 		}
+	}
+	quantiles(values, "freshness", f.freshness)
+	if f.stats != nil && f.stats.IngestLatencyHistogram != "" {
+		// What cannot be read voids the replicate when histograms are kept.
+		h, _ := hdrhistogram.Decode([]byte(f.stats.IngestLatencyHistogram))
+		quantiles(values, "ingest_latency", h)
 	}
 	var list []record.Measure
 	for _, m := range scenarios.Measures {
@@ -99,15 +110,28 @@ func measures(f findings) []record.Measure {
 	return list
 }
 
+// quantiles enters the measures of a histogram of nanoseconds, if it has values.
+func quantiles(values map[string]float64, name string, h *hdrhistogram.Histogram) {
+	if h == nil || h.TotalCount() == 0 {
+		return
+	}
+	values[name+"_p50"] = time.Duration(h.ValueAtQuantile(50)).Seconds()
+	values[name+"_p99"] = time.Duration(h.ValueAtQuantile(99)).Seconds()
+	values[name+"_max"] = time.Duration(h.Max()).Seconds()
+}
+
 // histograms encodes what was recorded in full.
 func histograms(f findings) (map[string]string, error) {
 	h := map[string]string{}
-	if f.lateness != nil {
-		encoded, err := f.lateness.EncodeV2()
-		if err != nil {
-			return nil, fmt.Errorf("cannot encode the lateness histogram: %w", err)
+	for name, own := range map[string]*hdrhistogram.Histogram{record.HistogramLateness: f.lateness, record.HistogramFreshness: f.freshness} {
+		if own == nil {
+			continue
 		}
-		h[record.HistogramLateness] = string(encoded) // the library encodes to base64 itself
+		encoded, err := own.EncodeV2()
+		if err != nil {
+			return nil, fmt.Errorf("cannot encode the %s histogram: %w", name, err)
+		}
+		h[name] = string(encoded) // the library encodes to base64 itself
 	}
 	if f.stats == nil {
 		return h, nil

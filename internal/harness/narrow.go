@@ -18,7 +18,7 @@ func (c Config) narrow() (narrowed []scenarios.Scenario, warnings map[string]str
 	var faults []error
 	for _, s := range c.Scenarios {
 		var left, lacking []string
-		for _, v := range c.Variants {
+		for _, v := range c.variantsOf(s.Name) {
 			description := v.description()
 			whole := s
 			var missing, cannot []string

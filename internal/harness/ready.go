@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
+	"time"
 
 	"floodgate/internal/procfs"
 	"floodgate/internal/target"
@@ -48,6 +50,18 @@ func readiness(by scenarios.ReadyBy, what string, a addresses, p *target.Process
 
 // bound reports whether the socket under load is there.
 func bound(a addresses) error {
+	if a.transport == scenarios.UnixStream || a.transport == scenarios.TCP {
+		// The file of a socket is there before it listens, and a port tells nobody.
+		network, address := "unix", a.socket
+		if a.transport == scenarios.TCP {
+			network, address = "tcp", net.JoinHostPort(loopback, strconv.Itoa(a.port))
+		}
+		conn, err := net.DialTimeout(network, address, time.Second)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	}
 	if a.socket != "" {
 		info, err := os.Stat(a.socket)
 		if err == nil && info.Mode()&os.ModeSocket == 0 {

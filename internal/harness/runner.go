@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"runtime"
+	"slices"
 	"time"
 
 	"floodgate/internal/procfs"
@@ -24,6 +26,9 @@ type Config struct {
 	Scenarios  []scenarios.Scenario
 	Replicates map[string]int // pairs by scenario name; a scenario without an entry has its own number
 	Variants   []Variant      // one, or baseline and candidate
+	// Candidates, where a scenario has another candidate than Variants say, has
+	// it by scenario name.
+	Candidates map[string]Variant
 	Seed       uint64
 	Version    string // of the harness, for the records
 	// Adapt leaves out of a scenario, for all variants alike, what one of their
@@ -127,6 +132,8 @@ type prepared struct {
 	corpus   *loadgen.Corpus // nil for an idle load
 	schedule loadgen.Schedule
 	expected *expectations
+	ceiling  *record.Ceiling // of the generator; nil where it is not known
+	doubt    string          // why it is not, for the records; empty where none is wanted
 }
 
 func (p *prepared) oneLine() bool {
@@ -137,6 +144,13 @@ func (p *prepared) oneLine() bool {
 func (r *runner) prepare(ctx context.Context, s *scenarios.Scenario) (*prepared, error) {
 	if p := r.prepared[s.Name]; p != nil {
 		return p, nil
+	}
+	for _, other := range r.config.Scenarios {
+		// A replay enters its length into its own scenario only.
+		if p := r.prepared[other.Name]; p != nil && s.Load.Replay == nil && reflect.DeepEqual(other.Load, s.Load) {
+			r.prepared[s.Name] = p // it is only read, and may be large
+			return p, nil
+		}
 	}
 	p := &prepared{expected: &expectations{}}
 	var err error
@@ -153,6 +167,12 @@ func (r *runner) prepare(ctx context.Context, s *scenarios.Scenario) (*prepared,
 	}
 	if p.corpus != nil {
 		p.expected = newExpectations(p.corpus)
+	}
+	// No target is alive yet that it could disturb.
+	if p.ceiling, err = newCeiling(ctx, s.Load, p.corpus, p.schedule); ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	} else if err != nil {
+		p.doubt = err.Error()
 	}
 	r.prepared[s.Name] = p
 	return p, nil
@@ -235,7 +255,7 @@ func (r *runner) setAside(records []*record.Record) error {
 // way that must not be repeated.
 func (r *runner) inBlock(ctx context.Context, s *scenarios.Scenario, p *prepared, pair Pair, attempt int) (records []*record.Record, final bool, err error) {
 	for _, role := range pair.Roles {
-		rec, last, err := r.replicate(ctx, s, p, pair, r.variant(role), attempt)
+		rec, last, err := r.replicate(ctx, s, p, pair, r.variant(s.Name, role), attempt)
 		if err != nil {
 			return nil, false, err
 		}
@@ -263,8 +283,21 @@ func (r *runner) keep(rec *record.Record) error {
 	return nil
 }
 
-func (r *runner) variant(role string) Variant {
-	for _, v := range r.config.Variants {
+// variantsOf are the variants that a scenario is run with.
+func (c Config) variantsOf(scenario string) []Variant {
+	variants := slices.Clone(c.Variants)
+	if other, has := c.Candidates[scenario]; has {
+		for i, v := range variants {
+			if v.Role == other.Role {
+				variants[i] = other
+			}
+		}
+	}
+	return variants
+}
+
+func (r *runner) variant(scenario, role string) Variant {
+	for _, v := range r.config.variantsOf(scenario) {
 		if v.Role == role {
 			return v
 		}
@@ -338,12 +371,15 @@ func (r *runner) newRecord(s *scenarios.Scenario, p *prepared, pair Pair, v Vari
 	rec := &record.Record{
 		Schema: record.Schema, Scenario: s.Name, Variant: v.record(), Replicate: pair.Replicate, Attempt: attempt,
 		Order: pair.recordOrder(s.Order, r.position, r.replicates[s.Name], r.config.Looks), Seed: r.config.Seed, Started: time.Now(),
-		Build:       record.Build{Floodgate: r.config.Version, GoVersion: runtime.Version(), TargetPath: v.Path, TargetDigest: digest},
+		Build:       record.Build{Floodgate: r.config.Version, GoVersion: runtime.Version(), TargetPath: v.Path, TargetDigest: digest, Source: v.source()},
 		Environment: environment(),
 		Config:      record.Config{ScenarioYAML: string(s.Source), ScenarioFile: s.File},
 	}
 	if text := r.adapted[s.Name]; text != "" {
 		rec.Warnings = append(rec.Warnings, text)
+	}
+	if p.doubt != "" {
+		rec.Warnings = append(rec.Warnings, p.doubt)
 	}
 	if p.corpus != nil {
 		rec.Build.CorpusDigest = p.corpus.Digest()

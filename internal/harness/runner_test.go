@@ -204,6 +204,8 @@ func TestLateness(t *testing.T) {
 		{why: "beyond it", transport: scenarios.UDP, late: 3 * time.Second, invalid: true},
 		{why: "beyond the histogram", transport: scenarios.UDP, overflow: 1, invalid: true},
 		{why: "held up by a unix socket that was full", transport: scenarios.Unixgram, late: 3 * time.Second, blocked: 2 * time.Second, warning: true},
+		{why: "held up by a stream", transport: scenarios.UnixStream, late: 3 * time.Second, blocked: 2 * time.Second, warning: true},
+		{why: "held up by a connection", transport: scenarios.TCP, late: 3 * time.Second, blocked: 2 * time.Second, warning: true},
 		{why: "held up for too short a time to be the reason", transport: scenarios.Unixgram, late: 3 * time.Second, blocked: time.Second, invalid: true},
 		{why: "UDP holds nobody up", transport: scenarios.UDP, late: 3 * time.Second, blocked: 2 * time.Second, invalid: true},
 	} {
@@ -215,6 +217,9 @@ func TestLateness(t *testing.T) {
 		err := s.validity(nil)
 		if (err != nil) != c.invalid || (len(s.record.Warnings) > 0) != c.warning {
 			t.Errorf("%s: invalid %v, warnings %q", c.why, err, s.record.Warnings)
+		}
+		if err != nil && !strings.HasPrefix(err.Error(), "the generator ") {
+			t.Errorf("%s: %v; want the generator first", c.why, err)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"runtime"
 	"strings"
 	"sync"
@@ -37,7 +38,7 @@ type session struct {
 	probe      *probe      // nil for a target without statistics
 	lastTold   *Statistics // just before it was stopped, by a target that leaves none behind
 	sampler    *procfs.Sampler
-	sockets    *procfs.UDPReader // nil for unix sockets
+	sockets    *procfs.UDPReader // nil but for UDP
 	background sync.WaitGroup
 	stopIntake context.CancelCauseFunc
 	stopSample context.CancelFunc
@@ -55,6 +56,7 @@ type session struct {
 	loadEnd   time.Time
 	drainEnd  time.Time
 	cpuBefore *time.Duration
+	held      target.Usage // by the target's limits, when the load began
 	rssPeak   *int64
 	pss       *int64
 	drops     *int64
@@ -129,10 +131,6 @@ func (s *session) start(ctx context.Context) error {
 	for _, warning := range begin.warnings {
 		s.warn(warning)
 	}
-	var warning string
-	if begin.command.CPUs, warning = allot(s.scenario.Target.CPUs); warning != "" {
-		s.warn(warning)
-	}
 	s.record.Config.Command = append([]string{begin.command.Path}, begin.command.Args...)
 	s.record.Config.Address = s.addresses.load
 	description := s.variant.description()
@@ -144,10 +142,14 @@ func (s *session) start(ctx context.Context) error {
 	if err := begin.writeFiles(); err != nil {
 		return err
 	}
+	for _, warning := range allot(&begin.command, s.scenario.Target) {
+		s.warn(warning)
+	}
 	if s.process, err = target.Start(ctx, begin.command); err != nil {
 		return err
 	}
 	s.record.Config.CPUs = s.process.CPUs()
+	s.record.Config.Allotment = allotment(s.scenario.Target, s.process.Limits(), len(s.process.CPUs()))
 	return s.await(ctx, description.Ready.By, begin.ready)
 }
 
@@ -172,14 +174,14 @@ func (s *session) await(ctx context.Context, by scenarios.ReadyBy, what string) 
 // watch starts the sampler and lets the target settle.
 func (s *session) watch(ctx context.Context) error {
 	config := procfs.Default()
-	config.PID, config.Port, config.Interval, config.OnTick = s.process.PID(), s.addresses.port, sampleInterval, s.tick
+	config.PID, config.Port, config.Interval, config.OnTick = s.process.PID(), s.addresses.udp(), sampleInterval, s.tick
 	config.Limit = mostReadings(s.scenario)
 	var err error
 	if s.sampler, err = procfs.NewSampler(config); err != nil {
 		return err
 	}
-	if s.addresses.port != 0 {
-		if s.sockets, err = procfs.OpenUDPReader(s.addresses.port); err != nil {
+	if port := s.addresses.udp(); port != 0 {
+		if s.sockets, err = procfs.OpenUDPReader(port); err != nil {
 			s.warn(fmt.Sprintf("the kernel's drops are not known: %v", err))
 		}
 	}
@@ -236,6 +238,7 @@ func (s *session) load(ctx context.Context) error {
 	if cpu, err := procfs.CPUTime(s.process.PID()); err == nil {
 		s.cpuBefore = &cpu
 	}
+	s.held = s.process.Usage()
 	schedule := s.schedule
 	if schedule.Total() == 0 {
 		s.loadStart = time.Now()
@@ -246,8 +249,12 @@ func (s *session) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sender, err := loadgen.Dial(network, address, loadgen.DialOptions{})
-	if err != nil {
+	sender, err := loadgen.Dial(network, address, dialOptions(s.scenario.Load))
+	var refused *net.OpError
+	switch {
+	case err != nil && !errors.As(err, &refused):
+		return err // it is not the target's doing
+	case err != nil:
 		return s.alive(&invalid{reason: "the target was ready and does not listen: " + err.Error(), final: true})
 	}
 	defer sender.Close()

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -23,6 +24,9 @@ type Variant struct {
 	// Target describes how the program is started and what it can do. Nil is the
 	// reference server's description.
 	Target *scenarios.Target
+	// Revision is what the program is built from; nil for one that is there. Such
+	// a variant has no Path before Finder.Build.
+	Revision *target.Revision
 }
 
 // Finder turns what users write into variants.
@@ -30,6 +34,7 @@ type Finder struct {
 	RefServer string // path of the reference server's program
 	Peers     string // folder of the peers that were built; empty for none
 	TargetDir string // folder of the user's own descriptions; empty for none
+	Git       GitBuilds
 }
 
 // NewVariant resolves what the user wrote for a role, with the embedded
@@ -64,8 +69,8 @@ func (f Finder) variant(role, spec string) (Variant, error) {
 	case target.RefServer, target.Binary:
 	case target.Preset:
 		name = parsed.Name
-	default:
-		return Variant{}, fmt.Errorf("%s: variants are not supported by this version, use refserver, target:NAME or bin:PATH", parsed.Kind)
+	case target.Git:
+		name = cmp.Or(f.Git.Target, name)
 	}
 	description, err := scenarios.FindTarget(f.TargetDir, name)
 	if err != nil {
@@ -74,6 +79,10 @@ func (f Finder) variant(role, spec string) (Variant, error) {
 	v.Target = &description
 	if err := checkOptions(v.Target, parsed); err != nil {
 		return Variant{}, err
+	}
+	if parsed.Kind == target.Git {
+		v.Revision = &target.Revision{Ref: parsed.Name}
+		return v, f.Git.check(v.Target)
 	}
 	v.Path, err = f.program(parsed, v.Target)
 	return v, err

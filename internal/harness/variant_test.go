@@ -61,7 +61,8 @@ func TestFinder(t *testing.T) {
 		{spec: "refserver:binary=x", fault: `unknown option "binary", allowed are reader`},
 		{spec: "bin:" + own, fault: "not an executable file"},
 		{spec: "target:telegraff", fault: `did you mean "telegraf"?`},
-		{spec: "git:main", fault: "not supported by this version"},
+		{spec: "git:main:flush=async", description: "refserver"}, // its path is known once it is built
+		{spec: "git:main:binary=x", fault: `unknown option "binary", allowed are reader`},
 	} {
 		v, err := f.Variant("candidate", c.spec)
 		if (err != nil) != (c.fault != "") || err != nil && !strings.Contains(err.Error(), c.fault) {

@@ -30,7 +30,7 @@ func (r *runner) inWeave(ctx context.Context, s *scenarios.Scenario, p *prepared
 		}
 	}()
 	for half, role := range pair.Roles {
-		session, err := r.open(s, p, pair, r.variant(role), attempt)
+		session, err := r.open(s, p, pair, r.variant(s.Name, role), attempt)
 		if err != nil {
 			return nil, false, err
 		}

@@ -55,16 +55,22 @@ var floors = map[string]room{
 		[]string{"internal/history", "internal/record", "regress", "regress/changepoint"},
 		"a history is read as judging is: the same lines give the same findings",
 	},
+	"regress/calibration": {
+		[]string{"internal/record", "regress", "scenarios"},
+		"how much a machine can see is judged from records, as everything else is; measuring is the caller's",
+	},
+	"regress/saturation": {[]string{"internal/record", "scenarios"}, "which rate is tried next follows from the records so far; trying it is the caller's"},
+
 	"regress/sizes": {[]string{"internal/artefact", "regress", "scenarios"}, "limits are judged from sizes and lists of files; reading them is the caller's"},
 
 	// Floor 4: showing.
-	"reports": {[]string{"internal/record", "regress", "scenarios", "regress/sizes", "internal/artefact", "regress/trend", "internal/history"}, "a report renders a verdict; it measures and judges nothing"},
+	"reports": {[]string{"internal/record", "regress", "scenarios", "regress/sizes", "internal/artefact", "regress/trend", "internal/history", "regress/calibration", "regress/saturation"}, "a report renders a verdict; it measures and judges nothing"},
 
 	// Floor 5: programs.
 	"cmd/floodgate": {
 		[]string{
 			"scenarios", "loadgen", "regress", "reports",
-			"internal/artefact", "regress/sizes", "internal/history", "regress/changepoint", "regress/trend", "regress/benchstat",
+			"internal/artefact", "regress/sizes", "internal/history", "regress/changepoint", "regress/trend", "regress/benchstat", "regress/calibration", "regress/saturation",
 			"internal/harness", "internal/intake", "internal/payload", "internal/dogstatsd", "internal/procfs", "internal/record", "internal/target",
 		},
 		"the harness's program contains no server",
@@ -152,6 +158,8 @@ var pure = map[string][]string{
 	"regress/benchstat":        {"net", "os"},
 	"regress/sizes":            {"net", "os"},
 	"regress/changepoint":      {"net", "os", "time"},
+	"regress/calibration":      {"net", "os"},
+	"regress/saturation":       {"net", "os"},
 	"regress/trend":            {"net", "os"},
 }
 

@@ -24,6 +24,7 @@ func full() *Record {
 		Build: Build{
 			Floodgate: "v0.1.0-3-gabc", GoVersion: "go1.26.0", TargetPath: "bin/refserver",
 			TargetDigest: "9f86d081884c7d65", CorpusDigest: "60303ae22b998861",
+			Source: &Source{Ref: "HEAD~1", Commit: "b35d6220a1", Tree: "4b825dc642"},
 		},
 		Environment: Environment{
 			OS: "linux", Arch: "amd64", Kernel: "6.18.0", CPUModel: "Example  CPU @ 3.00GHz", Cores: 2, MemoryBytes: 8 << 30,
@@ -32,15 +33,20 @@ func full() *Record {
 		Config: Config{
 			ScenarioYAML: "name: burst_300k\n", ScenarioFile: "scenarios/burst_300k.yaml",
 			Command: []string{"refserver", "--listen", "udp://127.0.0.1:0"}, Address: "udp://127.0.0.1:8125", CPUs: []int{1},
+			Allotment: &Allotment{Asked: AllotmentAsked{CPUs: 0.25, MemoryBytes: 256 << 20}, CPUsApplied: 0.2501, By: ByCgroup, CgroupVersion: 2,
+				CPUMax: "25010 100000", MemoryMaxBytes: 255 << 20},
 		},
 		Phases: []Phase{{PhaseStarting, 0, 0.125}, {PhaseWarmUp, 0.125, 0.2}, {PhaseMeasuring, 0.325, 3}, {PhaseDraining, 3.325, 1.1}, {PhaseStopping, 4.425, 0.05}},
 		Ledger: Ledger{
-			Offered: 300000, NotSent: 0, Sent: 300000, KernelDropped: Count(100), Received: Count(299900),
+			Offered: 300009, NotSent: 0, GivenUp: 9, Sent: 300000, KernelDropped: Count(100), Received: Count(299900),
 			QueueDropped: Count(60), Malformed: Count(2), Truncated: Count(3), Hostile: 1, Rejected: Count(4), ShutdownDropped: Count(1),
 			Aggregated: Count(299830), UploadFailed: Count(30), Delivered: Count(299000), Undecided: 800,
 		},
-		Values:    &Values{ContextKeys: 1000, Wrong: 1, Examples: []string{"burst.c.7: sum 299, want 300"}},
-		Generator: &Generator{CPU: &cpu, LastSent: 2.9999, Calls: 21000, Wakeups: 19000, Blocked: 0.25, EAGAIN: 5, ENOBUFS: 6, Refused: 7},
+		Values: &Values{ContextKeys: 1000, Wrong: 1, Examples: []string{"burst.c.7: sum 299, want 300"}},
+		Generator: &Generator{CPU: &cpu, LastSent: 2.9999, Calls: 21000, Wakeups: 19000, Blocked: 0.25, EAGAIN: 5, ENOBUFS: 6, Refused: 7,
+			Segmented: 20000, GivenUpDatagrams: 8,
+			Client:  &Client{Name: "datadog-go", Submitted: 300009, Written: 300000, QueueDropped: 4, WriterDropped: 5, Payloads: 15000, PayloadsQueueDropped: 1, PayloadsWriterDropped: 2},
+			Ceiling: &Ceiling{Datagrams: 800000.5, Messages: 1600001, Share: 0.0625}},
 		Measures: []Measure{
 			{"cpu_per_message", "s", "lower", 1.8251e-6},
 			{"rss_peak", "B", "lower", 31457280},

@@ -52,7 +52,8 @@ func TestPageNamesEveryField(t *testing.T) {
 		PhaseStarting, PhaseWarmUp, PhaseMeasuring, PhaseDraining, PhaseStopping,
 		ColumnTime, ColumnOffered, ColumnSent, ColumnReceived, ColumnDelivered, ColumnKernelDropped,
 		ColumnQueueDropped, ColumnQueueLength, ColumnKernelQueue, ColumnRSS, ColumnCPU,
-		HistogramLateness, HistogramIngestLatency, HistogramFlushStall,
+		HistogramLateness, HistogramIngestLatency, HistogramFreshness, HistogramFlushStall,
+		ByCgroup, ByAffinity, ByNone,
 		Baseline, Candidate,
 	} {
 		if !named(name) {

@@ -6,7 +6,7 @@ import "fmt"
 // went. All counts are messages (lines, not datagrams). A pointer is nil where
 // the target does not tell: absent is not zero.
 //
-//	offered    = sent + not_sent
+//	offered    = sent + given_up + not_sent
 //	sent       = received + kernel_dropped
 //	received   = aggregated + queue_dropped + malformed + truncated + rejected + shutdown_dropped
 //	aggregated = delivered + upload_failed
@@ -20,6 +20,9 @@ type Ledger struct {
 	Offered int64 `json:"offered"`  // due by the schedule
 	NotSent int64 `json:"not_sent"` // due, but not handed to the kernel
 	Sent    int64 `json:"sent"`     // handed to the kernel
+	// GivenUp were dealt with on time, but there was no room for them, and their
+	// sender does not wait. They were never sent, so no target has lost them.
+	GivenUp int64 `json:"given_up,omitempty"`
 	// Hostile is how many of the load are no messages, by intention: a target must
 	// refuse them, so what it counts as malformed or truncated is no loss up to
 	// that number. One that does not tell is taken to have refused all of them.
@@ -56,7 +59,7 @@ func (l *Ledger) Balance() []string {
 			faults = append(faults, fmt.Sprintf("%s: %d against %d, %+d unexplained", name, whole, parts, diff))
 		}
 	}
-	equation("offered = sent + not_sent", l.Offered, l.Sent+l.NotSent)
+	equation("offered = sent + given_up + not_sent", l.Offered, l.Sent+l.GivenUp+l.NotSent)
 	if l.Received == nil || l.Aggregated == nil {
 		// A foreign target: only its socket and its output are visible.
 		return append(faults, l.attribute()...)

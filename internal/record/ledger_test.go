@@ -46,10 +46,10 @@ func TestBalance(t *testing.T) {
 			Ledger{Received: Count(0), KernelDropped: Count(0), Aggregated: Count(0), Delivered: Count(0)}, 0, 0, nil},
 		{"a message was due and is neither sent nor left",
 			whole(func(l *Ledger) { l.Offered++ }), 0, 1,
-			[]string{"offered = sent + not_sent: 1001 against 1000, +1 unexplained"}},
+			[]string{"offered = sent + given_up + not_sent: 1001 against 1000, +1 unexplained"}},
 		{"more was sent than was due",
 			whole(func(l *Ledger) { l.NotSent--; l.Offered -= 2 }), 0, 1,
-			[]string{"offered = sent + not_sent: 998 against 999, -1 unexplained"}},
+			[]string{"offered = sent + given_up + not_sent: 998 against 999, -1 unexplained"}},
 		{"a datagram vanished before the target and the socket did not count it",
 			whole(func(l *Ledger) { l.KernelDropped = Count(85) }), 0, 5,
 			[]string{"sent = received + kernel_dropped: 990 against 985, +5 unexplained"}},
@@ -84,6 +84,14 @@ func TestBalance(t *testing.T) {
 		{"a retried upload arrived twice",
 			whole(func(l *Ledger) { l.Delivered = Count(900) }), 0, 200,
 			[]string{aggregated + ": 800 against 1000, -200 unexplained"}},
+		{"what the sender had no room for is neither sent nor lost",
+			whole(func(l *Ledger) { l.Offered = 1007; l.GivenUp = 7 }), 0, 0, nil},
+		{"and is found missing where it is not said",
+			whole(func(l *Ledger) { l.Offered = 1007 }), 0, 7,
+			[]string{"offered = sent + given_up + not_sent: 1007 against 1000, +7 unexplained"}},
+		{"a sender that gives up what it has sent",
+			whole(func(l *Ledger) { l.GivenUp = 5 }), 0, 5,
+			[]string{"offered = sent + given_up + not_sent: 1000 against 1005, -5 unexplained"}},
 		{"what cannot be decided from the series counts as arrived",
 			whole(func(l *Ledger) { l.Delivered = Count(600); l.Undecided = 100 }), 0, 0, nil},
 		{"two faults do not cancel out",
@@ -117,9 +125,11 @@ func TestBalance(t *testing.T) {
 			[]string{"delivered 950 of 1000 sent: 50 more than can have arrived"}},
 		{"undecided messages of a foreign target count as arrived",
 			foreign(func(l *Ledger) { l.Delivered = Count(890); l.Undecided = 10 }), 0, 0, nil},
+		{"a sender in front of a foreign target gives up",
+			foreign(func(l *Ledger) { l.Offered = 1200; l.GivenUp = 200 }), 0, 0, nil},
 		{"the generator's own shortfall is found for a foreign target too",
 			foreign(func(l *Ledger) { l.Offered = 1001 }), 0, 1,
-			[]string{"offered = sent + not_sent: 1001 against 1000, +1 unexplained"}},
+			[]string{"offered = sent + given_up + not_sent: 1001 against 1000, +1 unexplained"}},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			want := c.ledger
@@ -149,6 +159,10 @@ func TestLost(t *testing.T) {
 	l = Ledger{Sent: 990, Aggregated: Count(800), UploadFailed: Count(10)}
 	if got := l.Lost(); got != 200 || !l.LossKnown() {
 		t.Errorf("lost %d, want 200: where the output is not counted, what the target says it passed on came through", got)
+	}
+	l = Ledger{Offered: 1000, GivenUp: 10, Sent: 990, Delivered: Count(990)}
+	if got := l.Lost(); got != 0 {
+		t.Errorf("lost %d, want 0: what was given up was never sent", got)
 	}
 	l = Ledger{Sent: 990, Received: Count(990)}
 	if l.LossKnown() {

@@ -87,6 +87,16 @@ type Build struct {
 	TargetPath   string `json:"target_path"`
 	TargetDigest string `json:"target_digest"` // sha256 of the target binary, hex
 	CorpusDigest string `json:"corpus_digest"` // of the messages offered, hex
+	// Source is the revision that the target was built from; absent for a program
+	// that was not built by the run.
+	Source *Source `json:"source,omitempty"`
+}
+
+// Source is the revision that a target was built from.
+type Source struct {
+	Ref    string `json:"ref"`    // as written by the user: "HEAD~1"
+	Commit string `json:"commit"` // its whole name, hex
+	Tree   string `json:"tree"`   // of all its files, hex
 }
 
 // Environment is the host at the start of the replicate. Pointers are absent
@@ -113,10 +123,40 @@ type Config struct {
 	ScenarioYAML string   `json:"scenario_yaml"` // the scenario as loaded; parse it with package scenarios
 	ScenarioFile string   `json:"scenario_file"`
 	Command      []string `json:"command"` // the target's command line
-	Address      string   `json:"address"` // what was loaded, as a URL: udp://127.0.0.1:8125, unixgram:///tmp/x
+	Address      string   `json:"address"` // what was loaded, as a URL: udp://127.0.0.1:8125, unixgram:///tmp/x, unixstream:///tmp/x, tcp://127.0.0.1:8125
 	// CPUs that the target was confined to; absent when it was free.
 	CPUs []int `json:"cpus,omitempty"`
+	// Allotment of CPU time and memory; absent when the scenario asks for none.
+	Allotment *Allotment `json:"allotment,omitempty"`
 }
+
+// Allotment is what the target was meant to be limited to, and what limited it
+// in fact. A field that is absent limited nothing.
+type Allotment struct {
+	Asked AllotmentAsked `json:"asked"`
+	// CPUsApplied is the CPU time per time that the target could use at most.
+	CPUsApplied float64 `json:"cpus_applied,omitempty"`
+	// By is how CPU time was limited; absent when that was not asked for.
+	By            string `json:"by,omitempty"`
+	CgroupVersion int    `json:"cgroup_version,omitempty"` // of the group that the target lived in
+	// CPUMax is its quota and the period, in microseconds, as in its cpu.max.
+	CPUMax         string `json:"cpu_max,omitempty"`
+	MemoryMaxBytes int64  `json:"memory_max_bytes,omitempty"`
+}
+
+// AllotmentAsked is what the scenario says.
+type AllotmentAsked struct {
+	CPUs        float64 `json:"cpus,omitempty"`
+	MemoryBytes int64   `json:"memory_bytes,omitempty"`
+}
+
+// The ways of limiting CPU time: a quota in a control group, confinement to
+// whole cores, and not at all.
+const (
+	ByCgroup   = "cgroup"
+	ByAffinity = "affinity"
+	ByNone     = "none"
+)
 
 // Phase is a stretch of the replicate, in seconds since Started.
 type Phase struct {
@@ -153,6 +193,38 @@ type Generator struct {
 	EAGAIN   int64    `json:"eagain"`                // refusals, by cause
 	ENOBUFS  int64    `json:"enobufs"`
 	Refused  int64    `json:"refused"`
+	// Segmented counts the datagrams that left in runs that the kernel cut up.
+	Segmented int64 `json:"segmented,omitempty"`
+	// GivenUpDatagrams are those for whose messages see Ledger.GivenUp; a client
+	// library packs by itself and has none.
+	GivenUpDatagrams int64    `json:"given_up_datagrams,omitempty"`
+	Client           *Client  `json:"client,omitempty"`  // absent: the datagrams were sent as they are
+	Ceiling          *Ceiling `json:"ceiling,omitempty"` // absent: not measured
+}
+
+// Client is the account of a client library that the messages went through:
+// submitted = written + queue_dropped + writer_dropped.
+type Client struct {
+	Name          string `json:"name"`           // such as "datadog-go"
+	Submitted     int64  `json:"submitted"`      // messages handed to its functions
+	Written       int64  `json:"written"`        // messages that the kernel took
+	QueueDropped  int64  `json:"queue_dropped"`  // messages dropped because its queue was full
+	WriterDropped int64  `json:"writer_dropped"` // messages dropped because the write failed or took too long
+	// By its own telemetry, in the payloads that it packs.
+	Payloads              int64 `json:"payloads"` // that the kernel took
+	PayloadsQueueDropped  int64 `json:"payloads_queue_dropped"`
+	PayloadsWriterDropped int64 `json:"payloads_writer_dropped"`
+}
+
+// Ceiling is how fast the generator was, before the run, into a UDP socket that
+// nobody reads, with the same datagrams and the same way of sending. A load that
+// comes near it measures the generator, not the target.
+type Ceiling struct {
+	Datagrams float64 `json:"datagrams_per_second"`
+	Messages  float64 `json:"messages_per_second"`
+	// Share of it that the load asks for in its busiest tenth of a second; above 1
+	// where more is due than the generator can send.
+	Share float64 `json:"share"`
 }
 
 // Values says whether the series that arrived carried the right values, not
@@ -190,6 +262,7 @@ const (
 const (
 	HistogramLateness      = "lateness"       // due time -> handed to the kernel
 	HistogramIngestLatency = "ingest_latency" // arrival at the socket -> aggregated, where the target tells
+	HistogramFreshness     = "freshness"      // due time -> its effect arrived at the intake, matched in order
 	HistogramFlushStall    = "flush_stall"    // how long ingest stood still for a flush, where the target tells
 )
 

@@ -187,7 +187,7 @@ func (s *suite) statistics(t *testing.T) {
 	s.verifyStages(t, "final statistics", FinalStatistics, final, stages{datagrams: last.datagrams, received: last.received})
 	t.Run("stalls", func(t *testing.T) {
 		s.need(t, FinalStatistics)
-		for _, fault := range verifyStalls(final) {
+		for _, fault := range append(verifyStalls(final), verifyLatency(final)...) {
 			t.Error(fault)
 		}
 	})

@@ -137,3 +137,26 @@ func verifyStalls(final statistics) []string {
 	}
 	return nil
 }
+
+// verifyLatency decodes the ingest latency of the final statistics, where it is
+// told: it holds no more datagrams than were read.
+func verifyLatency(final statistics) []string {
+	text, given := final["ingest_latency_histogram"]
+	if !given {
+		return nil // not every kernel tells when a datagram arrived
+	}
+	var encoded string
+	if err := json.Unmarshal(text, &encoded); err != nil {
+		return []string{fmt.Sprintf("ingest_latency_histogram is no text: %v", err)}
+	}
+	latency, err := hdrhistogram.Decode([]byte(encoded))
+	if err != nil {
+		return []string{fmt.Sprintf("cannot read ingest_latency_histogram: %v", err)}
+	}
+	var datagrams int64
+	json.Unmarshal(final["datagrams"], &datagrams) // verifyField tells when it is no number
+	if n := latency.TotalCount(); n > datagrams {
+		return []string{fmt.Sprintf("ingest_latency_histogram has %d datagrams, more than the %d that were read", n, datagrams)}
+	}
+	return nil
+}

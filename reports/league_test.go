@@ -1,0 +1,78 @@
+package reports
+
+import (
+	"bytes"
+	"encoding/xml"
+	"io"
+	"strings"
+	"testing"
+
+	"floodgate/internal/record"
+)
+
+// aLeague has a server that all others are compared with, one that is worse and
+// had to be asked for less, one that tells little, and one that never got
+// through.
+func aLeague() League {
+	measure := func(name, unit string, value float64) record.Measure {
+		return record.Measure{Name: name, Unit: unit, Better: "lower", Value: value}
+	}
+	valid := func(lost, cpu, rss float64, warnings ...string) *record.Record {
+		return &record.Record{Warnings: warnings, Measures: []record.Measure{
+			measure("lost_fraction", "ratio", lost), measure("cpu_per_message", "s", cpu), measure("rss_peak", "bytes", rss)}}
+	}
+	return League{
+		Command: "floodgate peers packed_3m", Version: "v1", First: "refserver",
+		Entries: []LeagueEntry{
+			{Scenario: "packed_3m", Target: "slow", Records: []*record.Record{
+				valid(.5, 3e-6, 100<<20, "adapted for slow: the load has no tags, unlike the scenario"),
+				valid(.7, 2e-6, 90<<20, "target slow has no setting for its receive buffer: it has the system's, not the scenario's"),
+				{Invalid: "the generator was late"}}},
+			{Scenario: "packed_3m", Target: "refserver", Records: []*record.Record{valid(0, 2e-7, 16<<20), valid(0, 3e-7, 17<<20), valid(.001, 2.5e-7, 16<<20)}},
+			{Scenario: "packed_3m", Target: "silent", Records: []*record.Record{
+				{Warnings: []string{"the output of target silent is not counted: …"}, Measures: []record.Measure{measure("rss_peak", "bytes", 1<<20)}}}},
+			{Scenario: "packed_3m", Target: "broken", Records: []*record.Record{{Invalid: "the target died <under> load"}}},
+			{Scenario: "burst_300k", Target: "refserver", Records: []*record.Record{valid(0, 1.7e-6, 16<<20)}},
+		},
+	}
+}
+
+func TestLeague(t *testing.T) {
+	for name, write := range map[string]func(io.Writer, League) error{
+		"league.txt":  func(w io.Writer, l League) error { return LeagueTerminal(w, l, TerminalOptions{Width: 150}) },
+		"league.md":   LeagueMarkdown,
+		"league.html": LeagueHTML,
+	} {
+		var b bytes.Buffer
+		if err := write(&b, aLeague()); err != nil {
+			t.Fatal(err)
+		}
+		got := b.Bytes()
+		for _, e := range elided {
+			got = e.pattern.ReplaceAll(got, []byte(e.by))
+		}
+		golden(t, name, got)
+	}
+}
+
+// The picture stands alone: well formed, with its colours, and nothing fetched.
+func TestLeagueSVG(t *testing.T) {
+	var b bytes.Buffer
+	if err := LeagueSVG(&b, aLeague(), "packed_3m"); err != nil {
+		t.Fatal(err)
+	}
+	text := b.String()
+	if err := xml.NewDecoder(strings.NewReader(text)).Decode(new(struct{})); err != nil {
+		t.Errorf("the picture is no XML: %v", err)
+	}
+	for _, want := range []string{`xmlns="http://www.w3.org/2000/svg"`, "prefers-color-scheme: dark", "refserver", "slow", "250ns"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the picture lacks %s", want)
+		}
+	}
+	for _, outside := range []string{"url(", "href", "@import"} {
+		if strings.Contains(text, outside) {
+			t.Errorf("the picture has %s", outside)
+		}
+	}
+}
