@@ -165,7 +165,8 @@ func (r *replayed) expected() iter.Seq[*Expectation] {
 
 // add counts one line.
 func (r *replayed) add(line []byte) {
-	class, fault := metricLine, dogstatsd.NoFault
+	class := metricLine
+	var fault dogstatsd.Fault
 	switch {
 	case dogstatsd.IsEvent(line):
 		class = eventLine

@@ -54,6 +54,6 @@ func (w Weave) DueBy(elapsed time.Duration) int64 {
 
 // End is the length of both halves together.
 func (w Weave) End() time.Duration {
-	pairs := (w.Schedule.End() + w.Slice - 1) / w.Slice
-	return 2 * pairs * w.Slice
+	pairs := int64((w.Schedule.End() + w.Slice - 1) / w.Slice)
+	return time.Duration(2*pairs) * w.Slice
 }

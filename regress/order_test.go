@@ -2,7 +2,6 @@ package regress_test
 
 import (
 	"flag"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -92,7 +91,7 @@ func TestFalseAlarmsInTheRealOrder(t *testing.T) {
 			naive += baselinesFirst(m, random, s, pairs, o)
 		}
 		share := func(n int) float64 { return float64(n) / float64(trials) }
-		t.Log(fmt.Sprintf("| %s | %.3f | %.3f | %.3f |", m.name, share(marked), share(failed), share(naive)))
+		t.Logf("| %s | %.3f | %.3f | %.3f |", m.name, share(marked), share(failed), share(naive))
 		limit := func(p float64) float64 { return p + 3.72*math.Sqrt(p*(1-p)/float64(trials)) }
 		if share(marked) > limit(0.10) || share(failed) > limit(0.05) {
 			t.Errorf("%s: marked in %.3f, failed in %.3f of the runs without a change, want at most .10 and .05", m.name, share(marked), share(failed))
