@@ -59,7 +59,7 @@ func (l *lane) addr() net.Addr {
 	if l.stream != nil {
 		return l.stream.listener.Addr()
 	}
-	return l.socket.conn.LocalAddr()
+	return l.socket.addr()
 }
 
 // close gives the socket back.
