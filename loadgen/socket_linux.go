@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -15,9 +16,9 @@ import (
 // socket is a connected socket outside the net package: each write says
 // MSG_DONTWAIT and so never waits, and where there is no room it polls. That
 // way it is known exactly how long a sender was blocked, and never longer than
-// patience.
+// patience. Nor is it in Go's poller, which would wake a thread of ours whenever
+// the kernel has room again, after nearly every datagram.
 type socket struct {
-	file  *os.File
 	fd    uintptr
 	name  string
 	poll  [1]unix.PollFd
@@ -27,15 +28,22 @@ type socket struct {
 // newSocket takes conn over and closes it.
 func newSocket(conn net.Conn, name string) (socket, error) {
 	defer conn.Close()
-	from, ok := conn.(interface{ File() (*os.File, error) })
+	from, ok := conn.(syscall.Conn)
 	if !ok {
 		return socket{}, fmt.Errorf("%T has no file descriptor", conn)
 	}
-	file, err := from.File()
+	raw, err := from.SyscallConn()
 	if err != nil {
 		return socket{}, err
 	}
-	s := socket{file: file, fd: file.Fd(), name: name}
+	var fd int
+	if e := raw.Control(func(theirs uintptr) { fd, err = unix.FcntlInt(theirs, unix.F_DUPFD_CLOEXEC, 0) }); e != nil {
+		return socket{}, e
+	}
+	if err != nil {
+		return socket{}, os.NewSyscallError("fcntl", err)
+	}
+	s := socket{fd: uintptr(fd), name: name}
 	s.poll[0] = unix.PollFd{Fd: int32(s.fd), Events: unix.POLLOUT}
 	return s, nil
 }
@@ -111,7 +119,11 @@ func (s *socket) failure(errno unix.Errno) error {
 	return fmt.Errorf("cannot send to %s: %w", s.name, errno)
 }
 
-func (s *socket) close() error { return s.file.Close() }
+func (s *socket) close() error {
+	fd := s.fd
+	s.fd = ^uintptr(0) // whatever gets this number next is not ours
+	return os.NewSyscallError("close", unix.Close(int(fd)))
+}
 
 func (s *socket) counted() *SenderStats { return &s.stats }
 

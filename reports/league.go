@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"floodgate/internal/record"
@@ -173,8 +174,8 @@ func (l League) table(scenario string) leagueTable {
 			t.head = append(t.head, m.head)
 		}
 	}
-	t.numbers = len(shown) + 1
-	t.head = append(t.head, "CPU, "+l.First+" = 1", "of", "note")
+	t.numbers = len(shown) + 2
+	t.head = append(t.head, "CPU ratio", "n", "note")
 	for _, r := range t.rows {
 		t.cells = append(t.cells, r.cells(shown))
 	}
@@ -200,10 +201,14 @@ func (r leagueRow) cells(shown []scenarios.Measure) []string {
 	if r.ratio > 0 {
 		ratio = fmt.Sprintf("%.3g", r.ratio)
 	}
-	return append(cells, ratio, plural(r.replicates, "replicate"), clean(strings.Join(r.notes, "; ")))
+	return append(cells, ratio, strconv.Itoa(r.replicates), clean(strings.Join(r.notes, "; ")))
 }
 
-const leagueWords = "Medians over replicates; the servers took turns. Lost is the share of the messages sent whose effect did not come out; – is not told or not known."
+// words explain the tables.
+func (l League) words() string {
+	return "Medians over n replicates; the servers took turns. Lost is the share of the messages sent whose effect did not come out; " +
+		"the CPU ratio is that of the CPU per message to " + l.First + "'s; – is not told or not known."
+}
 
 // LeagueTerminal writes the tables for a terminal of so many columns.
 func LeagueTerminal(w io.Writer, l League, opt TerminalOptions) error {
@@ -225,7 +230,7 @@ func LeagueTerminal(w io.Writer, l League, opt TerminalOptions) error {
 		}
 		t.add(table.lines(t.width, t.style)...)
 	}
-	t.add("", leagueWords)
+	t.add("", l.words())
 	_, err := io.WriteString(w, strings.Join(t.lines, "\n")+"\n")
 	return err
 }
@@ -235,7 +240,7 @@ func LeagueMarkdown(w io.Writer, l League) error {
 	var b strings.Builder
 	for _, name := range l.scenarios() {
 		league := l.table(name)
-		fmt.Fprintf(&b, "### %s\n\n%s\n|---|%s---|---|\n", md(name), mdRow(league.head...), strings.Repeat("---:|", league.numbers))
+		fmt.Fprintf(&b, "### %s\n\n%s\n|---|%s---|\n", md(name), mdRow(league.head...), strings.Repeat("---:|", league.numbers))
 		for _, cells := range league.cells {
 			for i := range cells {
 				cells[i] = md(cells[i])
@@ -244,7 +249,7 @@ func LeagueMarkdown(w io.Writer, l League) error {
 		}
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(&b, "%s\n", leagueWords)
+	fmt.Fprintf(&b, "%s\n", md(l.words()))
 	if l.Command != "" {
 		fmt.Fprintf(&b, "\nMeasured with `%s`.\n", strings.ReplaceAll(l.Command, "`", "'"))
 	}

@@ -32,7 +32,7 @@ type leagueView struct {
 
 // LeagueHTML writes the league as one file that needs nothing else.
 func LeagueHTML(w io.Writer, l League) error {
-	p := leaguePage{Style: template.CSS(pageStyle), Words: leagueWords}
+	p := leaguePage{Style: template.CSS(pageStyle), Words: l.words()}
 	if l.Command != "" {
 		p.Facts = append(p.Facts, fact{"Command", l.Command, true})
 	}
