@@ -28,6 +28,7 @@ func calibrationFixture(t *testing.T) Calibration {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Slice = 50 * time.Millisecond // whatever the file says
 	arms, err := calibration.Arms(s, true, []time.Duration{50 * time.Millisecond, 200 * time.Millisecond}, []float64{2})
 	if err != nil {
 		t.Fatal(err)
