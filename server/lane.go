@@ -117,7 +117,7 @@ func (l *lane) readCoupled(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
-		l.moderate(n, now)
+		l.moderate(n, l.socket.busy(slots, n), now)
 	}
 	for end := time.Now().Add(drainFor); time.Now().Before(end); {
 		n, err := l.socket.drain(slots)
@@ -137,7 +137,7 @@ func (l *lane) readDecoupled(ctx context.Context) error {
 	defer l.queue.close()
 	bytes, _ := l.config.slots()
 	overflow := newSlots(readBatch, bytes)
-	n := 0
+	n, busy := 0, false
 	for ctx.Err() == nil {
 		slots := l.queue.free(readBatch)
 		if len(slots) == 0 {
@@ -150,7 +150,7 @@ func (l *lane) readDecoupled(ctx context.Context) error {
 			slots = overflow
 		}
 		var err error
-		if n == readBatch {
+		if busy || full {
 			n, err = l.socket.drain(slots) // there may be nothing more, and much to aggregate
 		} else {
 			n, err = l.receive(slots, time.Time{})
@@ -166,12 +166,13 @@ func (l *lane) readDecoupled(ctx context.Context) error {
 			l.stats.queueFull(slots[:n])
 			continue
 		}
+		busy = l.socket.busy(slots, n)
 		l.queue.publish(slots, n)
-		if n < readBatch {
-			now := time.Now()
-			l.help(now)
-			l.moderate(n, now)
+		now := time.Now()
+		if !busy {
+			l.help()
 		}
+		l.moderate(n, busy, now)
 	}
 	// Nobody is pressed for time now, so the reader waits for room.
 	again := time.NewTicker(time.Millisecond)
@@ -197,12 +198,13 @@ func (l *lane) readDecoupled(ctx context.Context) error {
 // core's cache, and the processor need not be woken, which would cost more than
 // the work. It never waits and is never away from its socket for long: flushes
 // and all that is left over are the processor's.
-func (l *lane) help(now time.Time) {
+func (l *lane) help() {
 	if l.queue.length() >= l.queue.wakeLength() || !l.ingesting.TryLock() {
 		return // the processor is awake, and looks again before it sleeps
 	}
 	left := int64(0)
-	for begun := now; ; now = time.Now() {
+	begun := time.Now() // not before the lock: a flush may have come in between
+	for now := begun; ; now = time.Now() {
 		left = l.queue.length()
 		if left == 0 || !now.Before(l.nextFlush) || now.Sub(begun) > pause/2 {
 			break
@@ -269,7 +271,7 @@ func (l *lane) flushAfter(now time.Time) time.Time {
 	interval := l.config.Aggregate.Interval
 	// Added to now, so that the instant keeps its monotonic reading: a step of
 	// the wall clock must not leave a deadline behind that is always passed.
-	return now.Add(interval - now.Sub(now.Truncate(interval)))
+	return now.Add(interval - time.Duration(now.UnixNano()%int64(interval)))
 }
 
 // flush cuts the closed buckets off and hands them to the flusher: when sync,
@@ -314,8 +316,11 @@ func (l *lane) flush(now time.Time, final bool) {
 const pause = time.Millisecond
 
 // moderate is called by the reader after a batch of n.
-func (l *lane) moderate(n int, now time.Time) {
-	if n == readBatch {
+func (l *lane) moderate(n int, busy bool, now time.Time) {
+	if !batching {
+		return // each datagram is a batch of its own here
+	}
+	if busy {
 		l.lastRead, l.steady = now, l.socket.path == ""
 		return
 	}

@@ -12,6 +12,7 @@ import (
 //	receive(slots, deadline) (int, error)  waits for at least one datagram
 //	drain(slots) (int, error)              does not wait
 //	stop()                                 makes receive return, now and ever after
+//	busy(slots, n) bool                    whether n slots just read say that there is more
 //	spread(n) error                        over n sockets of one address
 //	close() error
 //

@@ -29,6 +29,7 @@ type socket struct {
 	headers  [readBatch]unix.Mmsghdr
 	vectors  [readBatch]unix.Iovec
 	control  [readBatch][controlLen]byte
+	buffer   int // of the kernel, in bytes as it counts them
 	stopped  atomic.Bool
 	mu       sync.Mutex // stop must not write to a descriptor that is somebody else's by now
 	closed   bool
@@ -39,7 +40,6 @@ func listen(network, address string, config *Config) (*socket, error) {
 	s := &socket{fd: -1, wake: -1}
 	var err error
 	if network == "unixgram" {
-		s.path = address
 		err = s.listenUnix(address, config)
 	} else {
 		err = s.listenUDP(address, config)
@@ -78,6 +78,9 @@ func (s *socket) open(domain int, config *Config, options ...[2]int) error {
 			return fmt.Errorf("cannot set the receive buffer to %d bytes: %w", size, err)
 		}
 	}
+	if size, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUF); err == nil {
+		s.buffer = size
+	}
 	if config.KernelTime {
 		// Nothing depends on it where the kernel cannot tell.
 		_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
@@ -94,9 +97,9 @@ func (s *socket) listenUnix(path string, config *Config) error {
 	}
 	s.address = &net.UnixAddr{Name: path, Net: "unixgram"}
 	if err := unix.Bind(s.fd, &unix.SockaddrUnix{Name: path}); err != nil {
-		s.path = "" // whatever is there is not ours
 		return os.NewSyscallError("bind", err)
 	}
+	s.path = path // not before: until then whatever is there is not ours
 	return nil
 }
 
@@ -120,14 +123,19 @@ func (s *socket) listenUDP(address string, config *Config) error {
 		// Without an address it listens on all of both families.
 		to := &unix.SockaddrInet6{Port: addr.Port}
 		if addr.IP != nil {
-			options = append(options, [2]int{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY})
 			to.Addr = [16]byte(addr.IP.To16())
 			if zone, err := net.InterfaceByName(addr.Zone); addr.Zone != "" && err == nil {
 				to.ZoneId = uint32(zone.Index)
 			}
 		}
+		only := 1
+		if addr.IP == nil || addr.IP.IsUnspecified() {
+			only = 0
+		}
 		bind = to
-		err = s.open(unix.AF_INET6, config, options...)
+		if err = s.open(unix.AF_INET6, config, options...); err == nil {
+			err = os.NewSyscallError("setsockopt", unix.SetsockoptInt(s.fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, only))
+		}
 	}
 	if err != nil {
 		return err
@@ -185,7 +193,7 @@ func (s *socket) drain(slots []slot) (int, error) {
 	}
 	var n int
 	for {
-		got, _, errno := syscall.RawSyscall6(unix.SYS_RECVMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&s.headers[0])), uintptr(want), unix.MSG_DONTWAIT, 0, 0)
+		got, _, errno := syscall.RawSyscall6(unix.SYS_RECVMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&s.headers[0])), uintptr(want), unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC, 0, 0)
 		if n = int(got); errno == 0 {
 			break
 		}
@@ -225,12 +233,33 @@ func readControl(control []byte) (arrived int64, segment int) {
 		switch {
 		case h.Level == unix.SOL_SOCKET && h.Type == unix.SCM_TIMESTAMPNS && len(data) >= int(unsafe.Sizeof(unix.Timespec{})):
 			arrived = (*unix.Timespec)(unsafe.Pointer(&data[0])).Nano()
+		case h.Level == unix.SOL_SOCKET && h.Type == unix.SCM_RIGHTS:
+			// Somebody passes descriptors that nobody asked for: they are ours now.
+			for ; len(data) >= 4; data = data[4:] {
+				unix.Close(int(*(*int32)(unsafe.Pointer(&data[0]))))
+			}
 		case h.Level == unix.SOL_UDP && h.Type == unix.UDP_GRO && len(data) >= 4:
 			segment = int(*(*int32)(unsafe.Pointer(&data[0])))
 		}
 		control = control[min(len(control), unix.CmsgSpace(length-unix.CmsgLen(0))):]
 	}
 	return
+}
+
+// batching says whether a read may return several datagrams.
+const batching = true
+
+// busy reports whether n slots just read say that there is more: they are all
+// there was room for, or an eighth of what the socket's buffer holds.
+func (s *socket) busy(slots []slot, n int) bool {
+	if n == len(slots) {
+		return true
+	}
+	bytes := 0
+	for i := range n {
+		bytes += slots[i].n
+	}
+	return n > 0 && bytes >= s.buffer/8
 }
 
 // stop is said twice: to who looks before it waits, and to who waits already.

@@ -28,6 +28,9 @@ type datagramConn interface {
 	SetReadBuffer(bytes int) error
 }
 
+// batching says whether a read may return several datagrams.
+const batching = false
+
 // msgTrunc is MSG_TRUNC on the BSDs and on macOS.
 const msgTrunc = 0x10
 
@@ -114,5 +117,7 @@ func (s *socket) close() error {
 	}
 	return err
 }
+
+func (*socket) busy([]slot, int) bool { return false }
 
 func (*socket) spread(int) error { return errors.ErrUnsupported }

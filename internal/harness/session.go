@@ -203,7 +203,11 @@ func (s *session) watch(ctx context.Context) error {
 // drained.
 func mostReadings(s *scenarios.Scenario) int {
 	// The load may outlast its schedule by as much as draining may take.
-	longest := s.Limits.WarmUp + s.Load.Schedule.Over + 2*s.Limits.Drain
+	over := s.Load.Schedule.Over
+	if s.Order == scenarios.Woven {
+		over *= 2
+	}
+	longest := s.Limits.WarmUp + over + 2*s.Limits.Drain
 	return int(longest/sampleInterval) + 100
 }
 

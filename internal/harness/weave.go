@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"os"
 	"sync"
 	"time"
@@ -50,12 +51,16 @@ func (r *runner) inWeave(ctx context.Context, s *scenarios.Scenario, p *prepared
 		if failed && errs[i] == nil {
 			errs[i] = &invalid{reason: otherInvalid}
 		}
-		last, err := session.conclude(ctx, errs[i])
-		if err != nil {
-			return nil, false, err
-		}
+		last, failure := session.conclude(ctx, errs[i]) // both, whatever becomes of the first
+		err = errors.Join(err, failure)
 		final = final || last
 		records = append(records, session.record)
+	}
+	if ctx.Err() != nil {
+		return nil, false, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, false, err
 	}
 	for _, rec := range records {
 		if err := r.keep(rec); err != nil {

@@ -14,7 +14,9 @@ import (
 func hashText(seed uint64, b []byte) uint64 {
 	h, n := seed^k0, uint64(len(b))
 	for len(b) > 16 {
-		h = fold(binary.LittleEndian.Uint64(b)^k1, binary.LittleEndian.Uint64(b[8:])^h)
+		// The seed is in both factors: a prepared text that made one of them 0 would
+		// make the other not matter.
+		h = fold(binary.LittleEndian.Uint64(b)^k1^seed, binary.LittleEndian.Uint64(b[8:])^h)
 		b = b[16:]
 	}
 	// The rest is read as two words that may overlap.
@@ -27,7 +29,7 @@ func hashText(seed uint64, b []byte) uint64 {
 	case len(b) > 0:
 		x = uint64(b[0])<<16 | uint64(b[len(b)/2])<<8 | uint64(b[len(b)-1])
 	}
-	return fold(k2^n, fold(x^k2, y^h))
+	return fold(k2^n, fold(x^k2^seed, y^h))
 }
 
 // equal compares texts of the same length, word by word: for a few dozen bytes

@@ -160,7 +160,10 @@ func (r *keyring) keyOfCanonical(name []byte, kind dogstatsd.Kind, canonical []b
 	}
 	k := key{hash: hash, nameLen: uint16(len(name)), tagsLen: uint16(len(canonical)), kind: kind}
 	k.name = r.store(name, canonical)
-	k.tags = k.name + uint32(len(name))
+	k.tags = k.name
+	if len(canonical) > 0 { // without, the place behind the name may lie outside of the slab
+		k.tags += uint32(len(name))
+	}
 	if r.nkeys&(chunkLen-1) == 0 {
 		r.keys = append(r.keys, new([chunkLen]key))
 	}

@@ -324,8 +324,11 @@ func (l *line) split() bool {
 		i++
 	}
 	if i < len(text) && text[i] == '|' {
+		if i == colon+1 {
+			return false // no value at all
+		}
 		l.bar, l.value = i, float64(x)
-		l.whole = i > colon+1 && i <= colon+1+dogstatsd.ExactDigits
+		l.whole = i <= colon+1+dogstatsd.ExactDigits
 		return true
 	}
 	bar := bytes.IndexByte(text[i:], '|')

@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"floodgate/internal/dogstatsd"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -411,5 +412,19 @@ func TestClosedBucketsAreBounded(t *testing.T) {
 	table.Advance(1010 * second)
 	if n := len(table.closed); n != 1 {
 		t.Errorf("%d closed buckets after a flush, want 1", n)
+	}
+}
+
+// A message without a value is malformed, also when its contextKey is known.
+func TestNoValueIsNoMember(t *testing.T) {
+	table := NewTable(config())
+	table.Advance(second)
+	table.AddDatagram([]byte("u:5|s\nc:1|c"), false)
+	table.AddDatagram([]byte("u:|s\nc:|c"), false)
+	if n := table.Counts.Faults[dogstatsd.EmptyValue]; n != 2 {
+		t.Errorf("%d lines without a value are malformed, want 2", n)
+	}
+	if got := series(t, table.Cut(true)); got["u||1"] != 1 || got["c||1"] != 1 {
+		t.Errorf("the series are %v", got)
 	}
 }
