@@ -1,7 +1,6 @@
 package aggregate
 
 import (
-	"floodgate/internal/dogstatsd"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -10,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"floodgate/internal/dogstatsd"
 )
 
 const second = int64(time.Second)
