@@ -58,7 +58,7 @@ func (s *scene) measured(name string) (quantity, bool) {
 	}
 	slices.Sort(values)
 	row.replicates, row.lowest, row.high = len(values), values[0], values[len(values)-1]
-	row.median = (values[(len(values)-1)/2] + values[len(values)/2]) / 2
+	row.median = median(values)
 	return row, true
 }
 

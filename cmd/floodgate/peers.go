@@ -77,6 +77,9 @@ func (a *app) peers(ctx context.Context, names, targets []string, rf runFlags, j
 		if err != nil {
 			return err
 		}
+		if err := a.build(ctx, one.git, config.Variants); err != nil {
+			return err
+		}
 		runs[spec] = config
 	}
 	league := reports.League{Command: commandLine(), Version: version(), First: "refserver"}
