@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"sync"
@@ -31,10 +32,10 @@ type lane struct {
 	// underWay holds a token for each cut that the flusher has.
 	underWay  chan struct{}
 	nextFlush time.Time
-	// Of the reader: when it last read something, and whether more will follow
-	// soon.
-	lastRead time.Time
-	steady   bool
+	// Of the reader. While traffic is steady it looks whether there is something,
+	// and does not wait for it.
+	moderation moderation
+	steady     bool
 }
 
 func newLane(config *Config, network, address string, f *flusher) (*lane, error) {
@@ -48,9 +49,11 @@ func newLane(config *Config, network, address string, f *flusher) (*lane, error)
 	if l.socket, err = listen(network, address, config); err != nil {
 		return nil, err
 	}
+	l.moderation = moderation{buffer: l.socket.buffer, queue: math.MaxInt}
 	if config.Reader == Decoupled {
 		bytes, count := config.slots()
 		l.queue = newQueue(count, bytes)
+		l.moderation.queue = int(l.queue.wakeLength()) * 3 / 4
 	}
 	return l, nil
 }
@@ -117,7 +120,10 @@ func (l *lane) readCoupled(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
-		l.moderate(n, l.socket.busy(slots, n), now)
+		l.moderation.took(slots[:n], now)
+		if !l.socket.busy(slots, n) {
+			l.moderate(now)
+		}
 	}
 	for end := time.Now().Add(drainFor); time.Now().Before(end); {
 		n, err := l.socket.drain(slots)
@@ -131,7 +137,7 @@ func (l *lane) readCoupled(ctx context.Context) error {
 }
 
 // readDecoupled moves datagrams from the socket to the queue. It waits for the
-// processor no longer than a pause: what finds no room then is dropped and
+// processor no longer than helpFor: what finds no room then is dropped and
 // counted.
 func (l *lane) readDecoupled(ctx context.Context) error {
 	defer l.queue.close()
@@ -142,7 +148,7 @@ func (l *lane) readDecoupled(ctx context.Context) error {
 		slots := l.queue.free(readBatch)
 		if len(slots) == 0 {
 			// The kernel's buffer may hold the rest until there is room again.
-			nap(pause / 2)
+			nap(helpFor)
 			slots = l.queue.free(readBatch)
 		}
 		full := len(slots) == 0
@@ -169,10 +175,11 @@ func (l *lane) readDecoupled(ctx context.Context) error {
 		busy = l.socket.busy(slots, n)
 		l.queue.publish(slots, n)
 		now := time.Now()
+		l.moderation.took(slots[:n], now)
 		if !busy {
 			l.help()
+			l.moderate(now)
 		}
-		l.moderate(n, busy, now)
 	}
 	// Nobody is pressed for time now, so the reader waits for room.
 	again := time.NewTicker(time.Millisecond)
@@ -193,6 +200,9 @@ func (l *lane) readDecoupled(ctx context.Context) error {
 	return nil
 }
 
+// helpFor is how long a reader may be away from its socket.
+const helpFor = 500 * time.Microsecond
+
 // help lets a reader that has emptied its socket aggregate what it queued, while
 // that is little and nobody else is at it. The reader has the datagrams in its
 // core's cache, and the processor need not be woken, which would cost more than
@@ -206,7 +216,7 @@ func (l *lane) help() {
 	begun := time.Now() // not before the lock: a flush may have come in between
 	for now := begun; ; now = time.Now() {
 		left = l.queue.length()
-		if left == 0 || !now.Before(l.nextFlush) || now.Sub(begun) > pause/2 {
+		if left == 0 || !now.Before(l.nextFlush) || now.Sub(begun) > helpFor {
 			break
 		}
 		slots := l.queue.filled(readBatch)
@@ -306,32 +316,16 @@ func (l *lane) flush(now time.Time, final bool) {
 	l.stats.publish(l.table)
 }
 
-// Waking up for every few datagrams costs far more than reading them: parking
-// a goroutine and waking it takes some 20 µs of CPU, a datagram in a batch well
-// below 1. So a reader that got less than a batch while traffic is steady lets
-// the socket's buffer fill for pause, as network cards do with interrupts. A lone
-// datagram is not delayed, and where a pause could overflow a buffer batches are
-// full. Unix sockets are left alone: they hold about ten datagrams, whatever
-// their size, and a full one blocks its sender.
-const pause = time.Millisecond
-
-// moderate is called by the reader after a batch of n.
-func (l *lane) moderate(n int, busy bool, now time.Time) {
-	if !batching {
-		return // each datagram is a batch of its own here
+// moderate is called by the reader when it found its socket empty, at now.
+func (l *lane) moderate(now time.Time) {
+	if !batching || l.socket.path != "" {
+		return // each datagram is a batch of its own, or blocks its sender
 	}
-	if busy {
-		l.lastRead, l.steady = now, l.socket.path == ""
-		return
-	}
-	if n > 0 {
-		l.steady = now.Sub(l.lastRead) < 3*pause && l.socket.path == ""
-		l.lastRead = now
-	} else if now.Sub(l.lastRead) >= 3*pause {
-		l.steady = false
-	}
-	if l.steady {
-		nap(pause)
+	until := l.moderation.next(now)
+	l.steady = until > 0
+	// What has come since is in the socket, too.
+	if left := until - time.Since(now); left > 0 {
+		nap(left)
 	}
 }
 

@@ -14,8 +14,9 @@ import (
 
 // socket reads one datagram per call, with what every system has.
 type socket struct {
-	conn datagramConn
-	path string // of a unix socket, removed at close
+	conn   datagramConn
+	path   string // of a unix socket, removed at close
+	buffer int    // not asked for here: reads are not batched
 
 	mu       sync.Mutex
 	stopped  bool

@@ -3,20 +3,30 @@ package aggregate
 import (
 	"encoding/binary"
 	"math/bits"
+	"math/rand/v2"
 )
 
-// hashText hashes b under a secret seed by folded 64x64-bit multiplications,
-// the construction of wyhash that the Go runtime uses for its maps where there
-// is no AES hardware. For texts this short it beats two calls of hash/maphash
-// (compare BenchmarkAddDatagram). It must not be predictable to whoever sends
-// messages, so that nobody can make lookups slow; it need not be free of
-// collisions, because texts are compared.
-func hashText(seed uint64, b []byte) uint64 {
-	h, n := seed^k0, uint64(len(b))
+// fingerprint is what a text is known by: two hashes of 64 bits under two secret
+// seeds. The first also finds its place in an index.
+type fingerprint struct{ hash, check uint64 }
+
+// seeds are drawn once per table and told to nobody, so that nobody can prepare
+// texts that meet.
+type seeds struct{ hash, check uint64 }
+
+func newSeeds() seeds { return seeds{rand.Uint64(), rand.Uint64()} }
+
+// of hashes b by folded 64x64-bit multiplications, the construction of wyhash
+// that the Go runtime uses for its maps where there is no AES hardware. A hash
+// waits for one multiplication after the other, so that the second, beside the
+// first, costs next to nothing.
+func (s seeds) of(b []byte) fingerprint {
+	h, g, n := s.hash^k0, s.check^k3, uint64(len(b))
 	for len(b) > 16 {
 		// The seed is in both factors: a prepared text that made one of them 0 would
 		// make the other not matter.
-		h = fold(binary.LittleEndian.Uint64(b)^k1^seed, binary.LittleEndian.Uint64(b[8:])^h)
+		x, y := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
+		h, g = fold(x^k1^s.hash, y^h), fold(x^k1^s.check, y^g)
 		b = b[16:]
 	}
 	// The rest is read as two words that may overlap.
@@ -29,24 +39,42 @@ func hashText(seed uint64, b []byte) uint64 {
 	case len(b) > 0:
 		x = uint64(b[0])<<16 | uint64(b[len(b)/2])<<8 | uint64(b[len(b)-1])
 	}
-	return fold(k2^n, fold(x^k2^seed, y^h))
+	return fingerprint{fold(k2^n, fold(x^k2^s.hash, y^h)), fold(k2^n, fold(x^k2^s.check, y^g))}
 }
 
-// equal compares texts of the same length, word by word: for a few dozen bytes
-// that is less than the call of bytes.Equal's assembly.
-func equal(a, b []byte) bool {
-	if len(b) < 8 {
-		return string(a) == string(b)
-	}
-	_ = a[:len(b)]
+// ofName is of for a text that is found while it is hashed, word by word (see
+// line.split).
+func (s seeds) ofName(name []byte) fingerprint {
+	p := s.begin()
 	i := 0
-	for ; i < len(b)-8; i += 8 {
-		if binary.LittleEndian.Uint64(a[i:]) != binary.LittleEndian.Uint64(b[i:]) {
-			return false
-		}
+	for ; i+8 <= len(name); i += 8 {
+		p = s.word(p, binary.LittleEndian.Uint64(name[i:]))
 	}
-	i = len(b) - 8 // the last word may overlap the one before
-	return binary.LittleEndian.Uint64(a[i:]) == binary.LittleEndian.Uint64(b[i:])
+	var last uint64
+	for j := len(name) - 1; j >= i; j-- {
+		last = last<<8 | uint64(name[j])
+	}
+	return s.end(p, last, len(name))
+}
+
+func (s seeds) begin() fingerprint { return fingerprint{s.hash ^ k0, s.check ^ k3} }
+
+func (s seeds) word(p fingerprint, w uint64) fingerprint {
+	return fingerprint{fold(w^k1^s.hash, p.hash), fold(w^k1^s.check, p.check)}
+}
+
+// end takes the last 0 to 7 bytes of a text of n.
+func (s seeds) end(p fingerprint, last uint64, n int) fingerprint {
+	last ^= uint64(n) << 56 // which no byte of last reaches; longer texts have more words
+	p = s.word(p, last)
+	return fingerprint{fold(p.hash, k2), fold(p.check, k2)}
+}
+
+// and joins the fingerprints of two texts that stand one behind the other, where what
+// the second begins with cannot be in the first. They are made apart, because
+// the processor then works on both at once.
+func (p fingerprint) and(q fingerprint) fingerprint {
+	return fingerprint{p.hash ^ bits.RotateLeft64(q.hash, 32), p.check ^ bits.RotateLeft64(q.check, 32)}
 }
 
 // fold multiplies to 128 bits and folds the halves.
@@ -55,9 +83,10 @@ func fold(a, b uint64) uint64 {
 	return high ^ low
 }
 
-// Odd constants with bits all over, from the golden ratio, pi and e.
+// Constants with bits all over, from the golden ratio, pi, e and the root of 2.
 const (
 	k0 = 0x9E3779B97F4A7C15
 	k1 = 0x243F6A8885A308D3
 	k2 = 0xB7E151628AED2A6B
+	k3 = 0x6A09E667F3BCC909
 )

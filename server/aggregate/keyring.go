@@ -14,17 +14,19 @@ import (
 // independent of the number of contextKeys. To forget contextKeys, a table
 // starts another keyring (see Table.expire).
 //
-// A message is found by its raw bytes: name and rest (type, rate, tags as they
-// came) hash to an alias, and the alias names the key. Lines that repeat are
-// therefore never parsed or sorted again. Messages whose tags stand in another
-// order have an alias of their own that leads to the same key.
+// A message is found by its raw bytes: the fingerprint of name and rest (type, rate,
+// tags as they came) leads to an alias, and the alias names the key. Lines that
+// repeat are therefore never parsed or sorted again. Messages whose tags stand in
+// another order have an alias of their own that leads to the same key.
 //
-// Hashes are seeded per process, so that nobody can prepare lines that collide;
-// equal hashes are still compared byte by byte, so that a collision can never
-// merge two contextKeys.
+// A fingerprint has 128 bits under secret seeds, and an alias does not keep the bytes
+// to compare: of a million aliases two have the same print with a probability of
+// 10^-27, and whoever wants to bring that about cannot see one. Comparing would
+// cost each message a wait for memory that nothing else needs. ContextKeys, which
+// are looked for once per alias, are compared.
 type keyring struct {
-	seed                uint64
-	slabs               []*[slabLen]byte // bytes of names, rests and tags
+	seeds               seeds
+	slabs               []*[slabLen]byte // bytes of names and tags
 	slabUsed            int              // of the last slab
 	keys                []*[chunkLen]key
 	aliases             []*[chunkLen]alias
@@ -48,15 +50,12 @@ type key struct {
 	tagsLen uint16
 }
 
-// alias is one way in which messages of a key are written.
+// alias is one way in which messages of a key are written: half a cache line.
 type alias struct {
-	hash    uint64
-	weight  float64 // of one message: 1/rate
-	raw     uint32  // offset of name and rest, one behind the other
-	key     uint32
-	nameLen uint16
-	restLen uint16
-	kind    dogstatsd.Kind
+	print  fingerprint // of name and rest
+	weight float64     // of one message: 1/rate
+	key    uint32
+	kind   dogstatsd.Kind
 }
 
 const (
@@ -68,22 +67,23 @@ const (
 	maxText   = 1<<16 - 1 // of a name, a rest, the tags: their lengths are uint16
 )
 
-func newKeyring(seed uint64, maxKeys int) *keyring {
+func newKeyring(seeds seeds, maxKeys int) *keyring {
 	return &keyring{
-		seed:       seed,
+		seeds:      seeds,
 		maxKeys:    uint32(maxKeys),
 		maxAliases: uint32(2*maxKeys + chunkLen), // clients that shuffle tags must not fill the memory
 	}
 }
 
-// hash identifies a line up to its values.
-func (r *keyring) hash(name, rest []byte) uint64 {
-	return hashText(hashText(r.seed, name), rest)
+// print identifies a line up to its values. A rest begins with '|', which no
+// name has.
+func (r *keyring) print(name, rest []byte) fingerprint {
+	return r.seeds.ofName(name).and(r.seeds.of(rest))
 }
 
 // alias returns the alias of a line that was seen before, or nil.
-func (r *keyring) alias(hash uint64, name, rest []byte) *alias {
-	id, found := r.byAlias.find(hash, func(id uint32) bool { return r.is(r.aliasAt(id), hash, name, rest) })
+func (r *keyring) alias(p fingerprint) *alias {
+	id, found := r.byAlias.find(p.hash, func(id uint32) bool { return r.aliasAt(id).print == p })
 	if !found {
 		return nil
 	}
@@ -103,38 +103,28 @@ func (r *keyring) candidate(hash, slot uint64) *alias {
 	return nil
 }
 
-// is reports whether an alias is that of a line.
-func (r *keyring) is(a *alias, hash uint64, name, rest []byte) bool {
-	if a.hash != hash || int(a.nameLen) != len(name) || int(a.restLen) != len(rest) {
-		return false
-	}
-	raw := r.bytesAt(a.raw, len(name)+len(rest))
-	return equal(raw[:len(name)], name) && equal(raw[len(name):], rest)
-}
-
 // learn parses a line that was not seen before and remembers it. It returns
 // the alias by value, because one that could not be kept (no room, or a
 // timestamp that makes every line different) still leads to its key. ok is
 // false when the contextKey is new and over the limit.
-func (r *keyring) learn(hash uint64, name, rest []byte, m dogstatsd.Rest) (a alias, ok bool) {
-	if len(name) > maxText || len(rest) > maxText {
+func (r *keyring) learn(p fingerprint, name []byte, m dogstatsd.Rest) (a alias, ok bool) {
+	if len(name) > maxText || len(m.Tags) > maxText {
 		return alias{}, false
 	}
 	id, ok := r.keyOf(name, m.Kind, m.Tags)
 	if !ok {
 		return alias{}, false
 	}
-	a = alias{hash: hash, weight: 1 / m.Rate, key: id, nameLen: uint16(len(name)), restLen: uint16(len(rest)), kind: m.Kind}
-	if m.Timestamp != 0 || r.naliases >= r.maxAliases || !r.room(len(name)+len(rest)) {
+	a = alias{print: p, weight: 1 / m.Rate, key: id, kind: m.Kind}
+	if m.Timestamp != 0 || r.naliases >= r.maxAliases {
 		return a, true
 	}
-	a.raw = r.store(name, rest)
 	if r.naliases&(chunkLen-1) == 0 {
 		r.aliases = append(r.aliases, new([chunkLen]alias))
 	}
 	*r.aliasAt(r.naliases) = a
 	r.naliases++
-	r.byAlias.insert(hash, r.naliases-1)
+	r.byAlias.insert(p.hash, r.naliases-1)
 	return a, true
 }
 
@@ -146,7 +136,7 @@ func (r *keyring) keyOf(name []byte, kind dogstatsd.Kind, tags []byte) (uint32, 
 
 // keyOfCanonical is keyOf for tags that are sorted and distinct already.
 func (r *keyring) keyOfCanonical(name []byte, kind dogstatsd.Kind, canonical []byte) (uint32, bool) {
-	hash := hashText(hashText(r.seed+uint64(kind), name), canonical)
+	hash := r.seeds.of(name).and(r.seeds.of(canonical)).hash + uint64(kind)*k0
 	id, found := r.byKey.find(hash, func(id uint32) bool {
 		k := r.keyAt(id)
 		return k.hash == hash && k.kind == kind &&

@@ -2,7 +2,6 @@ package aggregate
 
 import (
 	"math"
-	"math/rand/v2"
 
 	"floodgate/internal/dogstatsd"
 )
@@ -16,7 +15,7 @@ func Merge(cuts ...*Cut) *Cut {
 	if len(cuts) == 1 {
 		return cuts[0]
 	}
-	m := merger{ring: newKeyring(rand.Uint64(), math.MaxInt32/4), buckets: map[int64]*bucket{}}
+	m := merger{ring: newKeyring(newSeeds(), math.MaxInt32/4), buckets: map[int64]*bucket{}}
 	merged := &Cut{}
 	for _, cut := range cuts {
 		merged.interval, merged.summary = cut.interval, cut.summary

@@ -7,10 +7,8 @@
 package aggregate
 
 import (
-	"bytes"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -93,7 +91,7 @@ type Table struct {
 	Counts Counts
 
 	config  Config
-	seed    uint64 // secret, of all hashes
+	seeds   seeds // of all keyrings
 	summary *summary
 	ring    *keyring
 	now     int64 // Unix nanoseconds, of the last Advance
@@ -112,31 +110,16 @@ type Table struct {
 	touched  byte // keeps the reads of touch
 }
 
-// line is a message on its way: name, ':', values, rest.
-type line struct {
-	text       []byte
-	colon, bar int // where the ':' stands and where the rest begins; bar 0: not known
-	hash       uint64
-	slot       uint64 // the first that was looked at
-	alias      *alias // nil when it must be looked for in the slow way
-	value      float64
-	whole      bool // the values are one whole number, and this is value
-}
-
-func (l *line) name() []byte   { return l.text[:l.colon] }
-func (l *line) values() []byte { return l.text[l.colon+1 : l.bar] }
-func (l *line) rest() []byte   { return l.text[l.bar:] }
-
 // batchLen lines are taken through each stage together. A stage is a short loop
 // that waits for memory at most once per line, so that the processor has the
 // cache misses of many lines under way at the same time; one line after the
-// other would wait for each of its four (slot, alias, text, cell) in turn.
+// other would wait for each of its three (slot, alias, cell) in turn.
 const batchLen = 64
 
 // NewTable returns an empty table. The configuration must be valid.
 func NewTable(config Config) *Table {
-	seed := rand.Uint64()
-	return &Table{config: config, seed: seed, summary: newSummary(config.Percentiles), ring: newKeyring(seed, config.MaxKeys), spare: make(chan *bucket, 2)}
+	seeds := newSeeds()
+	return &Table{config: config, seeds: seeds, summary: newSummary(config.Percentiles), ring: newKeyring(seeds, config.MaxKeys), spare: make(chan *bucket, 2)}
 }
 
 // summary is which quantiles timers and histograms are sent with.
@@ -211,7 +194,7 @@ func (t *Table) expire() {
 		return
 	}
 	if int(t.ring.nkeys) > 2*t.active {
-		t.ring = newKeyring(t.seed, t.config.MaxKeys)
+		t.ring = newKeyring(t.seeds, t.config.MaxKeys)
 	}
 	t.born, t.active = t.now, 0
 }
@@ -275,19 +258,17 @@ const cacheLine = 64
 // addBatch aggregates lines of which only the text is set.
 func (t *Table) addBatch(batch []line) {
 	for i := range batch {
-		if l := &batch[i]; l.split() {
-			l.hash = t.ring.hash(l.name(), l.rest())
-		}
+		batch[i].split(t.seeds)
 	}
 	for i := range batch {
-		batch[i].slot = t.ring.byAlias.first(batch[i].hash)
+		batch[i].slot = t.ring.byAlias.first(batch[i].print.hash)
 	}
 	for i := range batch {
-		batch[i].alias = t.ring.candidate(batch[i].hash, batch[i].slot)
+		batch[i].alias = t.ring.candidate(batch[i].print.hash, batch[i].slot)
 	}
 	for i := range batch {
 		l := &batch[i]
-		if l.bar == 0 || l.alias != nil && !t.ring.is(l.alias, l.hash, l.name(), l.rest()) {
+		if l.bar == 0 || l.alias != nil && l.alias.print != l.print {
 			l.alias = nil
 		}
 	}
@@ -305,40 +286,6 @@ func (t *Table) addBatch(batch []line) {
 	}
 }
 
-// split finds the parts of a line that looks like a message, and reads its value
-// on the way when that is one whole number. It says no more than where the parts
-// would be: only if they were seen before they are a message for sure, and a line
-// that was not takes the slow way.
-func (l *line) split() bool {
-	text := l.text
-	l.bar, l.whole = 0, false
-	colon := bytes.IndexByte(text, ':')
-	if colon < 0 {
-		return false
-	}
-	l.colon = colon
-	var x uint64
-	i := colon + 1
-	for i < len(text) && text[i]-'0' <= 9 {
-		x = x*10 + uint64(text[i]-'0')
-		i++
-	}
-	if i < len(text) && text[i] == '|' {
-		if i == colon+1 {
-			return false // no value at all
-		}
-		l.bar, l.value = i, float64(x)
-		l.whole = i <= colon+1+dogstatsd.ExactDigits
-		return true
-	}
-	bar := bytes.IndexByte(text[i:], '|')
-	if bar < 0 {
-		return false
-	}
-	l.bar = i + bar
-	return true
-}
-
 // addSlowly applies a line that is written in a way not seen before, or is no
 // message at all.
 func (t *Table) addSlowly(l *line) {
@@ -352,9 +299,9 @@ func (t *Table) addSlowly(l *line) {
 	if l.text[0] == '_' && t.addSpecial(l.text) {
 		return
 	}
-	hash := t.ring.hash(name, rest)
+	p := t.ring.print(name, rest)
 	// An earlier line of the same batch may have taught it.
-	if a := t.ring.alias(hash, name, rest); a != nil {
+	if a := t.ring.alias(p); a != nil {
 		t.apply(a, values)
 		return
 	}
@@ -370,7 +317,7 @@ func (t *Table) addSlowly(l *line) {
 		t.Counts.Faults[fault]++
 		return
 	}
-	a, ok := t.ring.learn(hash, name, rest, m)
+	a, ok := t.ring.learn(p, name, m)
 	if !ok {
 		t.Counts.Rejected++
 		return
