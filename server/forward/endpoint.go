@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	mathrand "math/rand/v2"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"floodgate/internal/payload"
@@ -89,18 +90,27 @@ func (e *endpoint) deliver(ctx context.Context, d *dispatch, wait bool) error {
 
 // insist tries a batch until it is acknowledged, refused for good, or given up.
 func (e *endpoint) insist(ctx context.Context, d *dispatch) error {
-	deadline := time.Now().Add(e.config.RetryFor)
+	err := Insist(ctx, e.config.RetryFor, &e.counters.Retries, func() (error, bool) { return e.attempt(ctx, d) })
+	if err != nil {
+		return e.givenUp(d, err)
+	}
+	e.acknowledged(d)
+	return nil
+}
+
+// Insist calls attempt until it succeeds, until it says that another one would not
+// help, or until ctx ends or the next one would begin after longest. Further ones
+// are counted in retries, and wait: see firstBackoff. The error is that of the last
+// attempt.
+func Insist(ctx context.Context, longest time.Duration, retries *atomic.Int64, attempt func() (err error, again bool)) error {
+	deadline := time.Now().Add(longest)
 	for backoff := firstBackoff; ; backoff = nextBackoff(backoff) {
-		err, again := e.attempt(ctx, d)
-		if err == nil {
-			e.acknowledged(d)
-			return nil
-		}
+		err, again := attempt()
 		wait := jitter(backoff)
-		if !again || ctx.Err() != nil || time.Now().Add(wait).After(deadline) {
-			return e.givenUp(d, err)
+		if err == nil || !again || ctx.Err() != nil || time.Now().Add(wait).After(deadline) {
+			return err
 		}
-		e.counters.Retries.Add(1)
+		retries.Add(1)
 		sleep(ctx, wait)
 	}
 }

@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	mathrand "math/rand/v2"
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
-	"time"
 
 	"floodgate/server/forward"
 )
@@ -97,7 +95,7 @@ func (f *form) open() io.Reader {
 }
 
 // send uploads one batch until it is acknowledged, refused for good, or given
-// up. Attempts back off exponentially from 100 ms to 5 s with full jitter.
+// up. Attempts back off as those of the forwarder do.
 func (c *Client) send(ctx context.Context, b forward.Batch) error {
 	f, err := c.newForm(b)
 	if err != nil {
@@ -105,31 +103,23 @@ func (c *Client) send(ctx context.Context, b forward.Batch) error {
 	}
 	// A repeated body must not be counted twice: an intake can tell by this key.
 	key := rand.Text()
-	deadline := time.Now().Add(c.config.RetryFor)
-	for backoff := 100 * time.Millisecond; ; backoff = min(2*backoff, 5*time.Second) {
+	err = forward.Insist(ctx, c.config.RetryFor, &c.count.retries, func() (error, bool) {
 		err := c.attempt(ctx, &f, key)
-		if err == nil {
-			c.count.batches.Add(1)
-			c.count.bytes.Add(int64(len(b.Body)))
-			c.count.packages.Add(int64(b.Records))
-			c.count.functions.Add(b.Messages)
-			return nil
-		}
 		status, answered := err.(*StatusError)
-		wait := time.Duration(mathrand.Int64N(int64(backoff)))
-		if answered && !status.again() || ctx.Err() != nil || time.Now().Add(wait).After(deadline) {
-			c.count.failedBatches.Add(1)
-			c.count.lostPackages.Add(int64(b.Records))
-			c.count.lostFunctions.Add(b.Messages)
-			slog.Warn("batch given up", "batch", b.Number, "packages", b.Records, "functions", b.Messages, "err", err)
-			return fmt.Errorf("%w: batch %d of %d packages: %w", forward.ErrUpload, b.Number, b.Records, err)
-		}
-		c.count.retries.Add(1)
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
+		return err, !answered || status.again()
+	})
+	if err != nil {
+		c.count.failedBatches.Add(1)
+		c.count.lostPackages.Add(int64(b.Records))
+		c.count.lostFunctions.Add(b.Messages)
+		slog.Warn("batch given up", "batch", b.Number, "packages", b.Records, "functions", b.Messages, "err", err)
+		return fmt.Errorf("%w: batch %d of %d packages: %w", forward.ErrUpload, b.Number, b.Records, err)
 	}
+	c.count.batches.Add(1)
+	c.count.bytes.Add(int64(len(b.Body)))
+	c.count.packages.Add(int64(b.Records))
+	c.count.functions.Add(b.Messages)
+	return nil
 }
 
 // attempt posts the form once. When it returns nobody reads the batch any more,
