@@ -165,7 +165,7 @@ func doubtsApart(baseline, candidate []*record.Record) []string {
 		return nil
 	}
 	found := []string{"the two sides were run apart, so the drift of the machine between them counts as change " +
-		"(without a change, such an order has made 44 % false alarms where 10 % were due): bench runs them in turn"}
+		"(" + driftWords + "): bench runs them in turn"}
 	all := slices.Concat(baseline, candidate)
 	var pairs []recordPair
 	for _, r := range all {

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"floodgate/internal/documented"
 )
 
 // TestBoundariesPublished: with so many pairs that Student's t is normal, the
@@ -110,13 +112,13 @@ func TestRepeated(t *testing.T) {
 // the power of a run with looks, and the pairs that it takes, against one that
 // looks once at the end.
 func TestSequential(t *testing.T) {
-	text, err := os.ReadFile("../docs/statistics.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	const spread = 0.08
 	trials := 20 * *families
-	for _, shape := range []Boundary{Pocock, OBrienFleming} {
+	page := documented.Open(t, statistics)
+	changes := []float64{0, 0.05, 0.10, 0.20}
+	rows := []string{"| none |", "| +5 % |", "| +10 % |", "| +20 % |"}
+	printed := slices.Clone(rows)
+	for i, shape := range []Boundary{Pocock, OBrienFleming} {
 		l := PlanLooks(20, shape)
 		b := newBoundaries(l)
 		var at []*looked
@@ -127,10 +129,8 @@ func TestSequential(t *testing.T) {
 		}
 		row := fmt.Sprintf("| %s | %s |", shape, strings.Join(levels, " | "))
 		t.Logf("looks at %v: %s", l.Pairs, row)
-		if !strings.Contains(string(text), row) {
-			t.Errorf("docs/statistics.md lacks the row %s", row)
-		}
-		for _, change := range []float64{0, 0.05, 0.10, 0.20} {
+		page.Says(t, row)
+		for k, change := range changes {
 			random := rand.New(rand.NewPCG(21, math.Float64bits(change)))
 			marked, pairs := 0, 0
 			for range trials {
@@ -147,7 +147,10 @@ func TestSequential(t *testing.T) {
 				}
 			}
 			share, mean := float64(marked)/float64(trials), float64(pairs)/float64(trials)
-			t.Logf("%s, true %+3.0f %%: the interval excludes 0 in %.3f, after %.1f pairs of 20", shape, 100*change, share, mean)
+			printed[k] += fmt.Sprintf(" %.3f | %.1f |", share, mean)
+			figures := page.Row(t, "| true change | pocock |", rows[k])[2*i:]
+			figures[0].Share(t, string(shape)+", "+rows[k], share, trials, 20*usualFamilies)
+			figures[1].Near(t, string(shape)+", pairs, "+rows[k], mean, 0.051+3.72*7/math.Sqrt(float64(trials))) // 6 to 20 pairs deviate by 7 at most
 			switch {
 			case change == 0 && (share > atMost(0.10, trials) || share < 0.085):
 				t.Errorf("%s: without a change the interval excludes 0 at some look in %.3f, want .10", shape, share)
@@ -156,11 +159,10 @@ func TestSequential(t *testing.T) {
 			}
 		}
 	}
-	if naive := naiveLooks(trials, spread); naive < 0.17 {
-		t.Errorf("looking four times at 90 %% makes only %.3f false marks: the simulation shows nothing", naive)
-	} else {
-		t.Logf("four looks at 90 %% each, without a change: %.3f", naive)
-	}
+	t.Logf("true change, pocock, pairs, obrien-fleming, pairs\n%s", strings.Join(printed, "\n"))
+	naive := naiveLooks(trials, spread)
+	t.Logf("four looks at 90 %% each, without a change: %.1f %%", 100*naive)
+	page.After(t, "Looking four times at 90 % would be wrong in").Share(t, "four looks at 90 % each", naive, trials, 20*usualFamilies)
 }
 
 // naiveLooks is how often an interval of 90 % excludes 0 at one of four looks.

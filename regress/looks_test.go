@@ -114,7 +114,7 @@ func TestEndedEarly(t *testing.T) {
 	if v := Judge(r.in); v.Decision.Outcome != Unmeasured {
 		t.Errorf("ended where nobody looked: %+v", v.Decision)
 	}
-	if scenarios, planned, err := ScenariosOf(withText(r.in.Records)); err != nil || len(scenarios) != 1 || planned["packed_3m"] != 12 {
+	if scenarios, planned, err := ScenariosOf(withText(r.in.Records), nil); err != nil || len(scenarios) != 1 || planned["packed_3m"] != 12 {
 		t.Errorf("planned %v, %v", planned, err)
 	}
 }

@@ -3,11 +3,12 @@ package regress
 import (
 	"fmt"
 	"math"
-	"os"
-	"strings"
 	"testing"
 
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"floodgate/internal/documented"
+	"floodgate/scenarios"
 )
 
 // powerTable holds the pairs that exclude a change of the tolerance with 90 %
@@ -25,10 +26,7 @@ var powerTable = []struct {
 
 // TestDocumentedTables: the tables that people plan by are those of the code.
 func TestDocumentedTables(t *testing.T) {
-	text, err := os.ReadFile("../docs/statistics.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := documented.Open(t, statistics)
 	for _, row := range powerTable {
 		pairs, changes := fmt.Sprintf("| %.0f %% |", 100*row.spread), fmt.Sprintf("| %.0f %% |", 100*row.spread)
 		for _, tolerance := range []float64{0.02, 0.05, 0.10} {
@@ -39,11 +37,33 @@ func TestDocumentedTables(t *testing.T) {
 		}
 		t.Log(pairs)
 		t.Log(changes)
-		for _, want := range []string{pairs, changes} {
-			if !strings.Contains(string(text), want) {
-				t.Errorf("docs/statistics.md lacks the row %s", want)
-			}
-		}
+		page.Says(t, pairs)
+		page.Says(t, changes)
+	}
+}
+
+// TestDocumentedFigures: so are the figures in its sentences that need no
+// simulation.
+func TestDocumentedFigures(t *testing.T) {
+	page := documented.Open(t, statistics)
+	student := distuv.StudentsT{Sigma: 1, Nu: 2}.Quantile(0.95)
+	law := distuv.ChiSquared{K: 5} // six pairs, an interval of 90 %
+	nine := scenarios.Share{K: 9, N: 10}
+	low, high := math.Sqrt(5/law.Quantile(0.95)), math.Sqrt(5/law.Quantile(0.05))
+	for _, sentence := range []string{
+		fmt.Sprintf("a normal approximation takes %.2f for the critical value of 3 pairs, where it is %.2f", distuv.UnitNormal.Quantile(0.95), student),
+		fmt.Sprintf("from 6 pairs, by a factor of about %.1f to %.0f", low, high),
+		fmt.Sprintf("exists from %d pairs on (%d at 95 %%)", leastRobust(0.90), leastRobust(0.95)),
+		fmt.Sprintf("from %d replicates of each side on; the normal limit where there are more than %d differences", leastRobustApart(0.90), mostExactRanks),
+		fmt.Sprintf("beyond %d pairs %d,000 drawn ones", signFlipExact, signFlipDraws/1000),
+		fmt.Sprintf("The search ends at %d pairs", MaxPairs),
+		fmt.Sprintf("(whole blocks, at least %d pairs)", leastPairs),
+		fmt.Sprintf("(from %.2f %% to +5 %%)", 100*math.Expm1(-math.Log1p(0.05))),
+		fmt.Sprintf("whose q is at most %.0f %%", 100*FalseShare),
+		fmt.Sprintf("`9 of 10` asks for %d of 6 and %d of 20", nine.Of(6), nine.Of(20)),
+	} {
+		t.Log(sentence)
+		page.Says(t, sentence)
 	}
 }
 
@@ -159,6 +179,34 @@ func TestPowerIsMonotonic(t *testing.T) {
 				t.Fatalf("spread %v: power falls from %v to %v at %d pairs", spread, last, p, pairs)
 			}
 			last = p
+		}
+	}
+}
+
+// TestDetectionPower: the marks, found by simulation with other numbers, are as
+// many as was promised. Power alone would promise too many: .80 in the first row.
+func TestDetectionPower(t *testing.T) {
+	detect, prove := DefaultOptions(), DefaultOptions()
+	prove.Rule = Prove
+	for _, c := range []struct {
+		why            string
+		pairs          int
+		spread, change float64
+		o              Options
+		want           float64 // of 200,000 simulated runs
+	}{
+		{"the robust interval has to agree", 6, 0.08, 0.10, detect, 0.754},
+		{"nearly always", 6, 0.04, 0.10, detect, 0.997},
+		{"the estimate has to reach the tolerance", 10, 0.06, 0.08, detect, 0.926},
+		{"proving takes more", 10, 0.04, 0.10, prove, 0.960},
+		{"no change is seldom marked", 10, 0.15, 0, detect, 0.038},
+		{"one pair shows nothing", 1, 0.01, 0.10, detect, 0},
+		{"no pairs", 0, 0.01, 0.10, detect, 0},
+		{"few pairs that agree hide their spread", 3, 0, 0.10, detect, 0},
+		{"enough of them do not", 5, 0, 0.10, detect, 1},
+	} {
+		if got := DetectionPower(c.pairs, c.spread, c.change, c.o); math.Abs(got-c.want) > atMost(c.want, detectionDraws)-c.want+0.002 {
+			t.Errorf("%s: %.3f, want %.3f", c.why, got, c.want)
 		}
 	}
 }

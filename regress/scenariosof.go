@@ -12,12 +12,13 @@ import (
 // them, so that records can be judged alone. They come in the order in which
 // the records first name them. The map holds the planned pairs by scenario
 // name, as the records keep them, so that a run that ended early is not taken
-// for a whole one.
+// for a whole one. The plan of the run, if it is not nil, adds the scenarios that
+// left no record at all.
 //
 // It fails for records of one scenario that were made under different texts,
 // because their results are not comparable, and for a text that is missing,
 // that cannot be parsed or that names another scenario.
-func ScenariosOf(records []*record.Record) ([]scenarios.Scenario, map[string]int, error) {
+func ScenariosOf(records []*record.Record, plan *record.Plan) ([]scenarios.Scenario, map[string]int, error) {
 	var found []scenarios.Scenario
 	planned := make(map[string]int)
 	source := make(map[string][]byte)
@@ -37,6 +38,20 @@ func ScenariosOf(records []*record.Record) ([]scenarios.Scenario, map[string]int
 				r.Scenario, r.Variant.Role, r.Replicate)
 		}
 		planned[r.Scenario] = max(planned[r.Scenario], r.Order.Planned, r.Replicate+1)
+	}
+	if plan == nil {
+		return found, planned, nil
+	}
+	for _, p := range plan.Scenarios {
+		if _, known := source[p.Name]; known {
+			continue
+		}
+		s, err := scenarios.Parse(p.File, []byte(p.YAML))
+		if err != nil {
+			return nil, nil, fmt.Errorf("cannot judge scenario %s by the text in the plan of its run: %w", p.Name, err)
+		}
+		found = append(found, s)
+		planned[s.Name] = p.Replicates
 	}
 	return found, planned, nil
 }

@@ -31,7 +31,7 @@ func keeps(scenario, yaml string, replicate int) *record.Record {
 }
 
 func TestScenariosOf(t *testing.T) {
-	found, planned, err := ScenariosOf([]*record.Record{keeps("burst", burst, 0), keeps("idle", idle, 1), keeps("burst", burst, 3)})
+	found, planned, err := ScenariosOf([]*record.Record{keeps("burst", burst, 0), keeps("idle", idle, 1), keeps("burst", burst, 3)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,6 +40,26 @@ func TestScenariosOf(t *testing.T) {
 	}
 	if planned["burst"] != 4 || planned["idle"] != 2 {
 		t.Errorf("planned %v, want what the highest replicates show", planned)
+	}
+}
+
+// A scenario that left no record is judged as one that was not measured.
+func TestScenariosOfPlan(t *testing.T) {
+	plan := &record.Plan{Scenarios: []record.Planned{{Name: "idle", YAML: idle, Replicates: 5}, {Name: "burst", YAML: burst, Replicates: 7}}}
+	records := []*record.Record{keeps("burst", burst, 0)}
+	found, planned, err := ScenariosOf(records, plan)
+	if err != nil || len(found) != 2 || found[1].Name != "idle" || planned["idle"] != 5 || planned["burst"] != 1 {
+		t.Fatalf("%v: %+v, %v: want burst as its record says, then idle as planned", err, found, planned)
+	}
+	for _, roles := range [][]string{{record.Candidate}, {record.Baseline, record.Candidate}} {
+		v := Judge(Input{Scenarios: found, Replicates: planned, Records: records, Roles: roles, Options: DefaultOptions()})
+		if v.Decision.Outcome != Unmeasured || !strings.Contains(strings.Join(v.Decision.Reasons, "\n"), "idle") {
+			t.Errorf("%v: %+v", roles, v.Decision)
+		}
+	}
+	plan.Scenarios[0].YAML = "name: idle\n"
+	if _, _, err := ScenariosOf(nil, plan); err == nil || !strings.Contains(err.Error(), "cannot judge scenario idle by the text in the plan of its run") {
+		t.Errorf("a plan with half a scenario: %v", err)
 	}
 }
 
@@ -54,7 +74,7 @@ func TestScenariosOfRefuses(t *testing.T) {
 		{"a text that is no scenario", []*record.Record{keeps("burst", "name: burst\nspeed: high\n", 0)}, "cannot judge scenario burst by the text in its record"},
 		{"the text of another scenario", []*record.Record{{Scenario: "burst", Config: record.Config{ScenarioYAML: idle}}}, "is that of scenario idle"},
 	} {
-		if _, _, err := ScenariosOf(c.records); err == nil || !strings.Contains(err.Error(), c.part) {
+		if _, _, err := ScenariosOf(c.records, nil); err == nil || !strings.Contains(err.Error(), c.part) {
 			t.Errorf("%s: %v, want …%s…", c.name, err, c.part)
 		}
 	}

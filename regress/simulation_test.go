@@ -9,13 +9,25 @@ import (
 	"testing"
 
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"floodgate/internal/documented"
 )
 
-// families scales the simulations. The tables of docs/statistics.md and of the
-// decision record on Holm's null were printed by
-//
-//	go test ./regress -run 'TestHolm(FalseAlarms|Power)' -families 20000 -v
+// families scales the simulations. docs/statistics.md says with how many its tables
+// were printed: with as many they are those of the document to the last digit, with
+// fewer within what chance allows.
 var families = flag.Int("families", 150, "runs to simulate for each line of a table")
+
+// The families of the tables.
+const (
+	usualFamilies = 2_000
+	holmFamilies  = 20_000
+)
+
+const (
+	statistics = "../docs/statistics.md"
+	holmsNull  = "../docs/adr/0004-holm-null.md"
+)
 
 // noise draws log ratios around 0.
 type noise struct {
@@ -220,8 +232,9 @@ func decided(random *rand.Rand, n noise, scenarios, pairs int, spread, change fl
 func TestHolmFalseAlarms(t *testing.T) {
 	o := DefaultOptions()
 	rules := rules(o)
+	page, decision := documented.Open(t, statistics), documented.Open(t, holmsNull)
 	most := 0.0
-	for _, n := range []noise{normal, spiky} {
+	for i, n := range []noise{normal, spiky} {
 		for _, spread := range []float64{0.02, 0.04, 0.08, 0.15} {
 			random := rand.New(rand.NewPCG(15, math.Float64bits(spread)))
 			wrong := make([]int, len(rules))
@@ -229,7 +242,14 @@ func TestHolmFalseAlarms(t *testing.T) {
 				any, _ := decided(random, n, 25, 6, spread, 0, rules)
 				count(wrong, any)
 			}
-			t.Log(line(fmt.Sprintf("%s, sd %2.0f %%", n.name, 100*spread), rules, wrong))
+			title := fmt.Sprintf("%s, sd %2.0f %%", n.name, 100*spread)
+			t.Log(line(title, rules, wrong))
+			for k, f := range page.Row(t, "| spread of log ratios | ❌ alone |", fmt.Sprintf("| %.0f %% |", 100*spread))[2*i : 2*i+2] {
+				f.Share(t, title+", "+rules[k].name, share(wrong[k]), *families, holmFamilies)
+			}
+			if n.name == normal.name && spread > 0.02 {
+				hold(t, decision, fmt.Sprintf("| nothing changed, 25 scenarios, sd %.0f %% |", 100*spread), rules, wrong)
+			}
 			if limit := atMost(o.Alpha(), *families); share(wrong[1]) > limit {
 				t.Errorf("%s, spread %v: %.3f of the runs fail without a change, want at most %.3f", n.name, spread, share(wrong[1]), limit)
 			}
@@ -246,19 +266,22 @@ func TestHolmFalseAlarms(t *testing.T) {
 // only one of the two nulls that catches much.
 func TestHolmPower(t *testing.T) {
 	rules := rules(DefaultOptions())
+	page, decision := documented.Open(t, statistics), documented.Open(t, holmsNull)
 	for _, c := range []struct {
 		scenarios, pairs int
 		change           float64
 		low, high        float64 // bounds of the share caught by the rule in use
+		phrase           string  // before that share in the document
+		row              string  // of the decision record
 	}{
-		{4, 6, 0.04, 0.08, 0.35},
-		{4, 6, 0.06, 0.40, 0.75},
-		{4, 6, 0.08, 0.75, 0.97},
-		{4, 6, 0.10, 0.92, 1},
-		{4, 6, 0.20, 0.99, 1},
-		{25, 6, 0.10, 0.50, 0.90},
-		{25, 10, 0.10, 0.95, 1},
-		{25, 6, 0.20, 0.99, 1},
+		{4, 6, 0.04, 0.08, 0.35, "(+4 % at a spread of 4 %, 6 pairs, 4 scenarios: in", "| one of 4 scenarios +4 %, sd 4 % |"},
+		{4, 6, 0.06, 0.40, 0.75, "", "| one of 4 scenarios +6 %, sd 4 % |"},
+		{4, 6, 0.08, 0.75, 0.97, "", ""},
+		{4, 6, 0.10, 0.92, 1, "", "| one of 4 scenarios +10 %, sd 4 % |"},
+		{4, 6, 0.20, 0.99, 1, "", "| one of 4 scenarios +20 %, sd 4 % |"},
+		{25, 6, 0.10, 0.50, 0.90, "fail the run, of +10 %", "| one of 25 scenarios +10 %, sd 4 % |"},
+		{25, 10, 0.10, 0.95, 1, "with 10 pairs", ""},
+		{25, 6, 0.20, 0.99, 1, "in one of 25 scenarios (spread 4 %, 6 pairs)", ""},
 	} {
 		random := rand.New(rand.NewPCG(16, math.Float64bits(c.change)))
 		caught := make([]int, len(rules))
@@ -268,9 +291,24 @@ func TestHolmPower(t *testing.T) {
 		}
 		title := fmt.Sprintf("%d scenarios, %d pairs, true %+3.0f %%", c.scenarios, c.pairs, 100*c.change)
 		t.Log(line(title, rules, caught))
-		if got := share(caught[1]); got < c.low || got > c.high {
+		got := share(caught[1])
+		if got < c.low || got > c.high {
 			t.Errorf("%s: caught in %.3f of the runs, want %.2f to %.2f", title, got, c.low, c.high)
 		}
+		if c.phrase != "" {
+			page.After(t, c.phrase).Share(t, title, got, *families, holmFamilies)
+		}
+		if c.row != "" {
+			hold(t, decision, c.row, rules, caught)
+		}
+	}
+}
+
+// hold holds a row of the decision record, which has a figure for each rule.
+func hold(t *testing.T, decision documented.Page, row string, rules []rule, counts []int) {
+	t.Helper()
+	for k, f := range decision.Row(t, "| | ❌ alone |", row) {
+		f.Share(t, row+" "+rules[k].name, share(counts[k]), *families, holmFamilies)
 	}
 }
 
@@ -298,6 +336,7 @@ func line(title string, rules []rule, counts []int) string {
 // noncentral t promises, within 3 points, for few pairs and many.
 func TestPowerFormula(t *testing.T) {
 	trials := 30 * *families
+	page := documented.Open(t, statistics)
 	for _, c := range []struct {
 		pairs  int
 		spread float64
@@ -311,7 +350,11 @@ func TestPowerFormula(t *testing.T) {
 			}
 		}
 		got, want := float64(found)/float64(trials), Power(c.pairs, c.spread, math.Log1p(c.change), 0.9)
-		t.Logf("| %d | %.0f %% | %+.0f %% | %.3f | %.3f |", c.pairs, 100*c.spread, 100*c.change, want, got)
+		row := fmt.Sprintf("| %d | %.0f %% | %+.0f %% |", c.pairs, 100*c.spread, 100*c.change)
+		t.Logf("%s %.3f | %.3f |", row, want, got)
+		figures := page.Row(t, "| pairs | spread | true change |", row)
+		figures[0].Near(t, row+" by the formula", want, 0.0006)
+		figures[1].Share(t, row, got, trials, 30*usualFamilies)
 		if math.Abs(got-want) > 0.03 {
 			t.Errorf("%+v: found in %.3f of the runs, the formula says %.3f", c, got, want)
 		}
@@ -324,6 +367,7 @@ func TestProveClaims(t *testing.T) {
 	trials := 15 * *families
 	detect, prove := DefaultOptions(), DefaultOptions()
 	prove.Rule = Prove
+	page := documented.Open(t, statistics)
 	for _, spread := range []float64{0.02, 0.04, 0.08} {
 		random := rand.New(rand.NewPCG(18, math.Float64bits(spread)))
 		detected, proved := 0, 0
@@ -339,7 +383,11 @@ func TestProveClaims(t *testing.T) {
 				}
 			}
 		}
-		t.Logf("spread %.0f %%, true +5 %%: detected in %.3f, proved in %.3f", 100*spread, float64(detected)/float64(trials), float64(proved)/float64(trials))
+		row := fmt.Sprintf("| %.0f %% |", 100*spread)
+		t.Logf("%s %.3f | %.3f |", row, float64(detected)/float64(trials), float64(proved)/float64(trials))
+		for k, f := range page.Row(t, "| spread of log ratios | detect |", row) {
+			f.Share(t, row, float64([]int{detected, proved}[k])/float64(trials), trials, 15*usualFamilies)
+		}
 		if share := float64(proved) / float64(trials); share > atMost(0.05, trials) || share < 0.02 {
 			t.Errorf("spread %v: a change of the tolerance is proved to be larger in %.3f, want at most .05", spread, share)
 		}

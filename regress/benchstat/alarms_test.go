@@ -4,22 +4,19 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 
 	"golang.org/x/perf/benchmath"
 
+	"floodgate/internal/documented"
 	"floodgate/regress"
 )
 
 // TestFalseAlarms reproduces the table of false alarms in docs/statistics.md: how
 // often rules fail 87 benchmarks, ten runs each, of which none has changed.
 func TestFalseAlarms(t *testing.T) {
-	text, err := os.ReadFile("../../docs/statistics.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := documented.Open(t, "../../docs/statistics.md")
 	const rounds = 400
 	for _, spread := range []float64{.02, .08} {
 		fails := map[string]int{}
@@ -42,9 +39,8 @@ func TestFalseAlarms(t *testing.T) {
 			return strings.TrimPrefix(fmt.Sprintf("%.2f", float64(fails[key])/rounds), "0")
 		}
 		row := fmt.Sprintf("| %.0f %% | %s | %s | %s | %s |", 100*spread, share("regressionfalse"), share("regressiontrue"), share(">5%false"), share(">5%true"))
-		if !strings.Contains(string(text), row) {
-			t.Errorf("docs/statistics.md lacks the line\n%s", row)
-		}
+		t.Log(row)
+		page.Says(t, row)
 	}
 }
 

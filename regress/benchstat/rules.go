@@ -98,7 +98,7 @@ func (r *Report) Judge(rules Rules) regress.Decision {
 		family = adjust(trials)
 	}
 	for _, t := range trials {
-		if t.worse() > t.limit && t.p <= t.change.Alpha {
+		if t.change.finite() && t.worse() > t.limit && t.p <= t.change.Alpha {
 			broken = append(broken, t.reason(rules, family))
 		}
 	}
@@ -251,6 +251,10 @@ func powerless(trials []*trial, holm bool, family int) []string {
 	for _, t := range trials {
 		if slices.Contains(t.change.Warnings, errNaN) {
 			list = append(list, t.place()+": "+errNaN.Error())
+			continue
+		}
+		if !t.change.finite() {
+			list = append(list, t.place()+": a median that is no finite number cannot be judged")
 			continue
 		}
 		if t.table.Exact || factor*smallestP(t.change.N1, t.change.N2) <= t.change.Alpha {

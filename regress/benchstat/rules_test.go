@@ -229,6 +229,32 @@ func TestNaN(t *testing.T) {
 	}
 }
 
+// TestInfinity: a metric that divided by zero is no measurement, whichever side has
+// it; benchstat shows such a change as NaN %, and calls it significant.
+func TestInfinity(t *testing.T) {
+	infinite := []string{"+Inf", "+Inf", "+Inf", "+Inf", "+Inf", "+Inf"}
+	finite := []string{"5", "5", "5", "5", "5", "5"}
+	rules, err := ParseRules("regression")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		why      string
+		old, new []string
+		want     regress.Outcome
+	}{
+		{"it became infinite", finite, infinite, regress.Unmeasured},
+		{"it was infinite", infinite, finite, regress.Unmeasured},
+		{"it stayed so", infinite, infinite, regress.Unmeasured},
+		{"one run of six is, and the median is a number", finite, append([]string{"+Inf"}, finite[1:]...), regress.Pass},
+	} {
+		d := logs(t, DefaultOptions(), "", "ratio", c.old, c.new).Judge(rules)
+		if d.Outcome != c.want {
+			t.Errorf("%s: %v, want %s", c.why, d, c.want)
+		}
+	}
+}
+
 func TestOptionsAreNamed(t *testing.T) {
 	for _, c := range []struct {
 		change func(*Options)

@@ -85,6 +85,12 @@ func (c *Change) Relative() float64 {
 	return (c.New - c.Base) / math.Abs(c.Base)
 }
 
+// finite reports whether both centers are numbers, so that there is something to
+// judge: +Inf is what a benchmark reports that divided by zero.
+func (c *Change) finite() bool {
+	return !math.IsNaN(c.Base-c.New) && !math.IsInf(c.Base-c.New, 0)
+}
+
 // Geomean summarizes a column.
 type Geomean struct {
 	Center, Ratio       float64 // of the medians; of new by old, row by row

@@ -222,7 +222,7 @@ func (c *Calibration) describe(records []*record.Record) {
 			c.Began, c.Environment = r.Started, r.Environment
 		}
 		if r.Variant.Role == record.Baseline {
-			c.Baseline, c.Digest = r.Variant.Spec, r.Build.TargetDigest
+			c.Baseline, c.Digest = r.Text(), r.Build.TargetDigest
 		}
 		if r.Environment.StealFraction != nil {
 			steal = append(steal, *r.Environment.StealFraction)

@@ -1,6 +1,7 @@
 package sizes
 
 import (
+	"fmt"
 	"io/fs"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"floodgate/internal/artefact"
+	"floodgate/internal/documented"
 	"floodgate/regress"
 )
 
@@ -184,5 +186,20 @@ func TestParseGates(t *testing.T) {
 				t.Errorf("%q: got %v, want %q", source, err, want)
 			}
 		}
+	}
+}
+
+// TestDocumentedFigures: the limits of reading and judging are those of
+// docs/statistics.md.
+func TestDocumentedFigures(t *testing.T) {
+	page := documented.Open(t, "../../docs/statistics.md")
+	l := artefact.DefaultLimits()
+	for _, sentence := range []string{
+		fmt.Sprintf("and by at least %d KiB", Neutral>>10),
+		fmt.Sprintf("changed by less than %d KiB", Neutral>>10),
+		fmt.Sprintf("reading one ends at %d,000 entries, %d GiB unpacked, %d MiB of names", l.Entries/1000, l.Bytes>>30, l.Names>>20),
+	} {
+		t.Log(sentence)
+		page.Says(t, sentence)
 	}
 }

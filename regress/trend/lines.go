@@ -52,7 +52,7 @@ func OriginOf(records []*record.Record) Origin {
 		host := HostOf(r.Environment)
 		hosts[host.Fingerprint] = true
 		o.Host = host
-		b := Build{Spec: r.Variant.Spec, Digest: r.Build.TargetDigest, Commit: commitOf(r.Variant.Spec)}
+		b := Build{Spec: r.Variant.Spec, Digest: r.Build.TargetDigest, Commit: commitOf(r)}
 		if !slices.Contains(builds[r.Variant.Role], b) {
 			builds[r.Variant.Role] = append(builds[r.Variant.Role], b)
 		}
@@ -72,7 +72,10 @@ func only(builds []Build) Build {
 	b := builds[0]
 	for _, other := range builds[1:] {
 		if other.Spec != b.Spec {
-			b.Spec, b.Commit = "several", ""
+			b.Spec = "several"
+		}
+		if other.Commit != b.Commit {
+			b.Commit = ""
 		}
 		if other.Digest != b.Digest {
 			b.Digest = ""
@@ -84,10 +87,13 @@ func only(builds []Build) Build {
 // commitHash is a git commit, whole or shortened.
 var commitHash = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
 
-// commitOf is the commit that a variant names; empty where it names none. A
-// branch is none: tomorrow it is another commit.
-func commitOf(spec string) string {
-	ref, git := strings.CutPrefix(spec, "git:")
+// commitOf is the commit that a variant was built from, or else the one that it
+// names; empty where it names none. A branch is none: tomorrow it is another commit.
+func commitOf(r *record.Record) string {
+	if s := r.Build.Source; s != nil && s.Commit != "" {
+		return s.Commit
+	}
+	ref, git := strings.CutPrefix(r.Variant.Spec, "git:")
 	ref, _, _ = strings.Cut(ref, ":")
 	if !git || !commitHash.MatchString(ref) {
 		return ""

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"floodgate/internal/documented"
 	"floodgate/internal/history"
 	"floodgate/internal/record"
 	"floodgate/regress"
@@ -311,11 +312,27 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// TestDocumentedFigures: the settings of the searches are those of
+// docs/statistics.md.
+func TestDocumentedFigures(t *testing.T) {
+	page := documented.Open(t, "../../docs/statistics.md")
+	o := DefaultOptions()
+	for _, sentence := range []string{
+		fmt.Sprintf("(%d permutations within the segments", o.Permutations),
+		fmt.Sprintf("At least %d runs on either side, from %d runs on, in the latest %d", o.MinSegment, leastRuns, changepoint.MaxRuns),
+		fmt.Sprintf("chain of at least %d links is shown, and called a change where its interval excludes 0 at %.0f %%", leastLinks, 100*(1-o.Significance/searches)),
+		fmt.Sprintf("`--false-alarms`, %.0f %%, is the probability", 100*o.Significance),
+	} {
+		t.Log(sentence)
+		page.Says(t, sentence)
+	}
+}
+
 func TestCommits(t *testing.T) {
 	for spec, want := range map[string]string{
 		"git:0123abc": "0123abc", "git:0123abc:flush=sync": "0123abc", "git:main": "", "git:v1.2.3": "", "bin:0123abc": "", "refserver:flush=sync": "",
 	} {
-		if got := commitOf(spec); got != want {
+		if got := commitOf(recordOf("", spec, "", 0)); got != want {
 			t.Errorf("%s names commit %q, want %q", spec, got, want)
 		}
 	}
@@ -326,6 +343,15 @@ func TestCommits(t *testing.T) {
 	}
 	if b.Environment.CPUModel = "Other CPU"; HostOf(a.Environment) == HostOf(b.Environment) {
 		t.Error("another processor makes no other host")
+	}
+	// What a branch was when it was built is known; two of its commits are none.
+	built, later := recordOf(record.Candidate, "git:main", "1", 0), recordOf(record.Candidate, "git:main", "1", 1)
+	built.Build.Source, later.Build.Source = &record.Source{Ref: "main", Commit: "0123abcd"}, &record.Source{Ref: "main", Commit: "4567ef01"}
+	if o := OriginOf([]*record.Record{built}); o.Candidate.Commit != "0123abcd" {
+		t.Errorf("a branch that was built is %+v", o.Candidate)
+	}
+	if o := OriginOf([]*record.Record{built, later}); o.Candidate != (Build{Spec: "git:main", Digest: "1"}) {
+		t.Errorf("two commits of a branch are %+v", o.Candidate)
 	}
 	mixed := OriginOf([]*record.Record{recordOf(record.Candidate, "bin:a", "1", 0), recordOf(record.Candidate, "bin:b", "2", 0)})
 	if want := (Build{Spec: "several"}); mixed.Candidate != want {
