@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// project is somebody's repository, whose server is built by a script of its own,
-// and the environment of a pipeline that compares a change to it.
+// project is somebody's repository, whose server is built and started as its own
+// description says, and the environment of a pipeline that compares a change to it.
 type project struct {
 	dir, temporary string
 	forge          *forge
@@ -29,7 +29,25 @@ const (
 
 var projectFiles = map[string]string{
 	"server.in": goodServer,
-	"build.sh":  "set -e\nenv >\"$BUILD_ENV\"\nmkdir -p bin\nsed \"s|@refserver@|$REFSERVER|\" server.in >bin/server\nchmod +x bin/server\n",
+	"build.sh":  "set -e\nenv >\"$BUILD_ENV\"\nsed \"s|@refserver@|$REFSERVER|\" server.in >\"$1\"\n",
+	"floodgate.yaml": `target: own
+targets: targets
+scenarios: [short_burst.yaml]
+replicates: 1
+`,
+	"targets/own.yaml": `name: own
+description: The server of this project.
+binary: server
+build: [sh, build.sh, '{{.Output}}']
+options:
+  way: {help: how it reads}
+command: ['--listen={{.Listen}}', '--intake={{.Intake}}', '--stats={{.Stats}}', '--stats-file={{.StatsFile}}', '--flush-interval={{.FlushInterval}}', '{{with .Option "way"}}--reader={{.}}{{end}}']
+transports: [unixgram]
+ready: {http: 'http://{{.Stats}}/stats'}
+sink: datadog
+statistics: {url: 'http://{{.Stats}}/stats', format: json, every: 100ms}
+capabilities: {kinds: [c], tags: true}
+`,
 	"short_burst.yaml": `name: short_burst
 description: A burst for tests, over a unix socket so that nothing is lost on the way.
 load:
@@ -64,8 +82,7 @@ func newProject(t *testing.T, gitlab bool) *project {
 		"GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null", "GIT_CEILING_DIRECTORIES=" + filepath.Dir(p.dir),
 		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.org",
 		"REFSERVER=" + filepath.Join(programs, "refserver"), "BUILD_ENV=" + filepath.Join(p.temporary, "build-env"),
-		"FLOODGATE=" + filepath.Join(programs, "floodgate"), "FLOODGATE_BUILD=sh build.sh", "FLOODGATE_BINARY=bin/server",
-		"FLOODGATE_SCENARIOS=short_burst.yaml", "FLOODGATE_REPLICATES=1", "FLOODGATE_TOKEN=" + token}
+		"FLOODGATE=" + filepath.Join(programs, "floodgate"), "FLOODGATE_TOKEN=" + token}
 	if gitlab {
 		p.env = append(p.env, "GITLAB_CI=true", "CI_API_V4_URL="+p.forge.URL+"/api/v4", "CI_PROJECT_ID=42", "CI_MERGE_REQUEST_IID=7",
 			"CI_JOB_URL=https://gitlab.example/job/5")
@@ -87,6 +104,9 @@ func newProject(t *testing.T, gitlab bool) *project {
 
 func (p *project) write(t *testing.T, file, text string) {
 	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(file, []byte(text), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +201,7 @@ func TestCompareOnGitHub(t *testing.T) {
 	t.Parallel()
 	p := newProject(t, false)
 	p.change(t, badServer)
-	said := p.run(t, 1)
+	said := p.run(t, 1, "FLOODGATE_OPTIONS=way=decoupled")
 	if calls := p.forge.took(); calls != "POST" {
 		t.Errorf("the first run does %q", calls)
 	}
@@ -224,6 +244,14 @@ func TestCompareOnGitHub(t *testing.T) {
 	if !strings.Contains(said, "::notice title=floodgate::") {
 		t.Errorf("no annotation:\n%s", said)
 	}
+
+	// What cannot be built was not measured, and the comment says so.
+	p.write(t, filepath.Join(p.dir, "build.sh"), "echo >&2 there is no compiler; exit 1\n")
+	p.commit(t, "a change that does not build")
+	said = p.run(t, 3)
+	if !strings.Contains(said, "there is no compiler") || !strings.Contains(p.forge.written()[0].body, "exit code 3 before there was a report") {
+		t.Errorf("%+v\n%s", p.forge.written(), said)
+	}
 }
 
 func TestCompareOnGitLab(t *testing.T) {
@@ -232,7 +260,8 @@ func TestCompareOnGitLab(t *testing.T) {
 	p.commit(t, "a change")
 	fake := p.fake(t, "<!-- floodgate -->\n## well\n", 0)
 	for _, want := range []string{"POST", "PUT"} {
-		p.run(t, 0, fake, "FLOODGATE_OPTIONS=reader=coupled", "FLOODGATE_FLAGS=--seed 5 --adapt")
+		p.run(t, 0, fake, "FLOODGATE_OPTIONS=reader=coupled,GOGC=50", "FLOODGATE_SCENARIOS=short_burst.yaml idle",
+			"FLOODGATE_REPLICATES=1", "FLOODGATE_FLAGS=--seed 5 --adapt")
 		own := p.forge.written()
 		if calls := p.forge.took(); calls != want || len(own) != 1 {
 			t.Fatalf("it does %q, want %q, and there are %d comments", calls, want, len(own))
@@ -242,9 +271,10 @@ func TestCompareOnGitLab(t *testing.T) {
 		}
 	}
 	called := p.read(t, "fake-floodgate.args")
-	want := regexp.MustCompile(`^bench short_burst.yaml --baseline bin:/\S+/baseline/bin/server:reader=coupled --candidate bin:/\S+/candidate/bin/server:reader=coupled --replicates 1 --out out --seed 5 --adapt\n$`)
-	if !want.MatchString(called) {
-		t.Errorf("floodgate is called with %s", called)
+	want := fmt.Sprintf("bench short_burst.yaml idle --baseline git:%s:reader=coupled,GOGC=50 --candidate git:%s:reader=coupled,GOGC=50 --replicates 1 --out out --seed 5 --adapt\n",
+		p.git(t, "rev-parse", "main"), p.git(t, "rev-parse", "change"))
+	if called != want {
+		t.Errorf("floodgate is called with\n%swant\n%s", called, want)
 	}
 }
 
@@ -272,13 +302,10 @@ func TestCompareEnds(t *testing.T) {
 		{name: "unmeasured, with a report", report: report, code: 3, want: 3, told: "## a report"},
 		{name: "a mistake in the call", code: 2, want: 2, told: "exit code 2 before there was a report"},
 		{name: "unmeasured, without a report", code: 3, want: 3, told: "exit code 3 before there was a report"},
-		{name: "it cannot be built", env: []string{"FLOODGATE_BUILD=false"}, want: 3, told: "cannot be built: `false` failed"},
-		{name: "it builds something else", env: []string{"FLOODGATE_BINARY=bin/other"}, want: 2, told: "there is no program `bin/other`"},
 		{name: "no base", env: []string{"GITHUB_BASE_REF="}, want: 2, told: "set FLOODGATE_BASE"},
 		{name: "another history", env: []string{"FLOODGATE_BASE=stranger"}, want: 2, told: "fetch the whole history"},
 		{name: "nothing new", env: []string{"FLOODGATE_HEAD=same"}, want: 2, told: "there is nothing to compare"},
 		{name: "no such commit", env: []string{"FLOODGATE_HEAD=none"}, want: 2, told: "There is no commit `none`"},
-		{name: "a description", report: report, env: []string{"FLOODGATE_TARGET=own", "FLOODGATE_OPTIONS=GOGC=50"}, want: 0, told: "## a report"},
 	} {
 		said := p.run(t, c.want, append(c.env, p.fake(t, c.report, c.code))...)
 		own := p.forge.written()
@@ -289,8 +316,8 @@ func TestCompareEnds(t *testing.T) {
 			t.Errorf("%s: the outputs are %q", c.name, output)
 		}
 	}
-	if called := p.read(t, "fake-floodgate.args"); !strings.Contains(called, "--candidate target:own:binary=/") || !strings.Contains(called, "/bin/server,GOGC=50 ") {
-		t.Errorf("with a description, floodgate is called with %s", called)
+	if called := p.read(t, "fake-floodgate.args"); !regexp.MustCompile(`^bench --baseline git:\w+ --candidate git:\w+ --out out\n$`).MatchString(called) {
+		t.Errorf("with no settings, which are floodgate.yaml's then, floodgate is called with %s", called)
 	}
 	if said := p.run(t, 0, p.fake(t, report, 0)); !strings.Contains(said, "::notice title=floodgate::100 %25 of it%0Ais well\n") {
 		t.Errorf("no annotation, or one that GitHub misreads:\n%s", said)

@@ -232,25 +232,36 @@ func TestWideContextKeysAreDistinct(t *testing.T) {
 func TestShardsOfACorpus(t *testing.T) {
 	whole := plain(10_000).with(func(c *CorpusConfig) { c.Kinds = mixed(0).Kinds })
 	const n = 3
-	var shards []*Corpus
+	var all Whole
 	for i := range n {
-		shards = append(shards, newCorpus(t, whole.with(func(c *CorpusConfig) { c.Shard, c.Shards, c.Messages = i, n, (whole.Messages-int64(i)+n-1)/n })))
+		all.Add(newCorpus(t, whole.with(func(c *CorpusConfig) { c.Shard, c.Shards, c.Messages = i, n, (whole.Messages-int64(i)+n-1)/n })))
 	}
 	want := collect(newCorpus(t, whole))
 	messages := int64(0)
-	for e := range ExpectedOfShards(shards) {
+	for e := range all.Expected() {
 		w := want[e.Metric+"|"+e.Kind.String()+"|"+strings.Join(e.Tags, ",")]
 		if e.Messages != w.Messages || e.Members != w.Members || e.Count != w.Count {
 			t.Fatalf("%s %v: %+v, want %+v", e.Metric, e.Tags, e, w)
 		}
 		messages += e.Messages
 	}
-	if messages != whole.Messages {
-		t.Errorf("%d messages, want %d", messages, whole.Messages)
+	if messages != whole.Messages || all.Totals.Messages != whole.Messages || all.Datagrams != whole.Messages {
+		t.Errorf("%d messages, %+v, %d datagrams, want %d", messages, all.Totals, all.Datagrams, whole.Messages)
 	}
-	drawn := mixed(1000).with(func(c *CorpusConfig) { c.Shards = 2 })
-	if a, b := newCorpus(t, drawn), newCorpus(t, drawn.with(func(c *CorpusConfig) { c.Shard = 1 })); a.Digest() == b.Digest() {
+	drawn := mixed(1000).with(func(c *CorpusConfig) {
+		c.Shards, c.EventShare, c.CheckShare, c.Hostile = 2, .1, .1, Hostile{Share: .2, Malformed: 1}
+	})
+	a, b := newCorpus(t, drawn), newCorpus(t, drawn.with(func(c *CorpusConfig) { c.Shard = 1 }))
+	if a.Digest() == b.Digest() {
 		t.Error("two senders have the same messages")
+	}
+	var both Whole
+	both.Add(a)
+	both.Add(b)
+	t1, t2, sum := a.Totals(), b.Totals(), both.Totals
+	if sum.Hostile() == 0 || sum.Hostile() != t1.Hostile()+t2.Hostile() || sum.Events != t1.Events+t2.Events ||
+		sum.ServiceChecks != t1.ServiceChecks+t2.ServiceChecks || sum.Metrics != t1.Metrics+t2.Metrics {
+		t.Errorf("%+v and %+v come to %+v", t1, t2, sum)
 	}
 }
 

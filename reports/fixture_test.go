@@ -157,16 +157,17 @@ func (p plan) run(t testing.TB, seed uint64, position *int) ([]*record.Record, [
 
 func (p plan) record(t testing.TB, rng *rand.Rand, s side, role string, goal float64) *record.Record {
 	timeline, ledger := s.simulate(rng)
-	spec := "refserver:flush=sync"
+	spec, source := "refserver:flush=sync", (*record.Source)(nil)
 	if role == record.Candidate {
-		spec = "refserver:flush=async"
+		spec = "git:HEAD:flush=async"
+		source = &record.Source{Ref: "HEAD", Commit: "1d0e9b4c5a66b7f08192a3b4c5d6e7f801234567", Tree: "4b825dc642cb6eb9a060e54bf8d69288fbee4904"}
 	}
 	rmem := int64(212992)
 	load, psi, steal := 0.4+rng.Float64()/5, rng.Float64()/50, 0.0
 	rec := &record.Record{
 		Schema: record.Schema, Scenario: p.scenario.Name, Variant: record.Variant{Role: role, Spec: spec}, Seed: 42,
 		Build: record.Build{Floodgate: "v0.1.0-3-gabc", GoVersion: "go1.26.0", TargetPath: "/opt/bin/refserver",
-			TargetDigest: "9f2c4be1a0d37765aa10cc98", CorpusDigest: "77aa"},
+			TargetDigest: "9f2c4be1a0d37765aa10cc98", CorpusDigest: "77aa", Source: source},
 		Environment: record.Environment{OS: "linux", Arch: "amd64", Kernel: "6.1.0", CPUModel: "Example CPU @ 2.5 GHz", Cores: 2,
 			MemoryBytes: 8 << 30, RmemMax: &rmem, Load1: &load, PSICPUSome: &psi, StealFraction: &steal},
 		Config: record.Config{ScenarioYAML: string(p.scenario.Source), ScenarioFile: p.scenario.File,
@@ -247,7 +248,7 @@ func makeFixture(t testing.TB) Report {
 	position := 0
 	r := Report{
 		Title: "Floodgate", Version: "v0.1.0-3-gabc",
-		Command: "floodgate bench --baseline refserver:flush=sync --candidate refserver:flush=async --replicates 8 --seed 42",
+		Command: "floodgate bench --baseline refserver:flush=sync --candidate git:HEAD:flush=async --replicates 8 --seed 42",
 		Verdict: regress.Verdict{Options: regress.Options{Confidence: 0.9, Tolerance: 0.05}},
 	}
 	r.addBurst(t, &position)

@@ -30,6 +30,18 @@ func generatorWords(rs []*record.Record) string {
 	return fmt.Sprintf("at its busiest the load is %s of what this generator can send here: %s messages/s in %s datagrams/s", shares, messages, datagrams)
 }
 
+// ceilingOf is the ceiling that the load of a record came nearest to; nil where
+// none was measured.
+func ceilingOf(rs []*record.Record) *record.Ceiling {
+	var nearest *record.Ceiling
+	for _, rec := range rs {
+		if g := rec.Generator; g != nil && g.Ceiling != nil && (nearest == nil || g.Ceiling.Share > nearest.Share) {
+			nearest = g.Ceiling
+		}
+	}
+	return nearest
+}
+
 // loadShare writes a share of the generator's ceiling, which is no more exact
 // than to a few percent of itself.
 func loadShare(x float64) string {

@@ -220,8 +220,8 @@ func (v *view) ids() map[string]string {
 func (v *view) facts() []fact {
 	var facts []fact
 	for _, role := range []string{record.Baseline, record.Candidate} {
-		if specs := v.specs(role); specs != "" {
-			facts = append(facts, fact{upperFirst(role), specs, true})
+		if what := v.variants(role); what != "" {
+			facts = append(facts, fact{upperFirst(role), what, true})
 		}
 	}
 	if v.Command != "" {

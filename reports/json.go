@@ -29,6 +29,8 @@ type document struct {
 	Checks      []jsonCheck      `json:"checks"`
 	Ledgers     []jsonLedger     `json:"ledgers"`
 	Percentiles []jsonPercentile `json:"percentiles"`
+	Ceilings    []jsonCeiling    `json:"ceilings"`
+	Intakes     []jsonIntake     `json:"intakes"`
 	Invalid     []jsonInvalid    `json:"invalid"`
 	Warnings    []string         `json:"warnings"`
 	// Origin is when and on what the records were made; null without records.
@@ -145,6 +147,28 @@ type jsonPercentile struct {
 	Longest   *float64 `json:"longest_seconds"`
 }
 
+// jsonCeiling is what the generator could send of the load, in the valid
+// replicate that came nearest to it; one that was not measured is not listed.
+type jsonCeiling struct {
+	Scenario  string   `json:"scenario"`
+	Role      string   `json:"role"`
+	Datagrams *float64 `json:"datagrams_per_second"`
+	Messages  *float64 `json:"messages_per_second"`
+	Share     *float64 `json:"share"` // of it, asked for in the load's busiest tenth of a second
+}
+
+// jsonIntake is what the intake did to uploads on purpose, in all valid replicates
+// of a variant; one of which nothing was asked is not listed.
+type jsonIntake struct {
+	Scenario string `json:"scenario"`
+	Role     string `json:"role"`
+	Uploads  int64  `json:"uploads"` // tries again included
+	Delayed  int64  `json:"delayed"`
+	Errors   int64  `json:"errors"` // refused, as the others below
+	Resets   int64  `json:"resets"`
+	Outage   int64  `json:"outage"`
+}
+
 type jsonInvalid struct {
 	Scenario  string `json:"scenario"`
 	Role      string `json:"role"`
@@ -213,6 +237,14 @@ func (v *view) document() document {
 			d.Ledgers = append(d.Ledgers, jsonLedgerOf(s.name, t))
 		}
 		d.Percentiles = append(d.Percentiles, jsonPercentilesOf(s)...)
+		for _, role := range s.roles() {
+			if c := ceilingOf(s.valid(role)); c != nil {
+				d.Ceilings = append(d.Ceilings, jsonCeiling{s.name, role, number(c.Datagrams), number(c.Messages), number(c.Share)})
+			}
+			if i := intakeOf(s.valid(role)); i != nil {
+				d.Intakes = append(d.Intakes, jsonIntake{s.name, role, i.Uploads, i.Delayed, i.Errors, i.Resets, i.Outage})
+			}
+		}
 	}
 	for _, run := range v.invalid {
 		rec := run.record
@@ -220,6 +252,7 @@ func (v *view) document() document {
 	}
 	d.Comparisons, d.Checks, d.Ledgers = list(d.Comparisons), list(d.Checks), list(d.Ledgers)
 	d.Percentiles, d.Invalid = list(d.Percentiles), list(d.Invalid)
+	d.Ceilings, d.Intakes = list(d.Ceilings), list(d.Intakes)
 	return d
 }
 

@@ -99,9 +99,17 @@ func b2i(b bool) int {
 
 func (e LeagueEntry) row() leagueRow {
 	row := leagueRow{target: e.Target, values: map[string]float64{}}
+	note := func(words string) {
+		if !slices.Contains(row.notes, words) {
+			row.notes = append(row.notes, words)
+		}
+	}
 	found := map[string][]float64{}
 	invalid := 0
 	for _, rec := range e.Records {
+		if text := rec.Text(); text != rec.Variant.Spec {
+			note(text)
+		}
 		if rec.Invalid != "" {
 			invalid++
 			continue
@@ -115,8 +123,8 @@ func (e LeagueEntry) row() leagueRow {
 		for _, w := range rec.Warnings {
 			// What was left out of its load, or of its settings, makes a server's
 			// figures another thing than its neighbours'.
-			if note, ok := leagueNote(w); ok && !slices.Contains(row.notes, note) {
-				row.notes = append(row.notes, note)
+			if words, ok := leagueNote(w); ok {
+				note(words)
 			}
 		}
 	}

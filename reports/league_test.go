@@ -25,7 +25,7 @@ func aLeague() League {
 		Command: "floodgate peers packed_3m", Version: "v1", First: "refserver",
 		Entries: []LeagueEntry{
 			{Scenario: "packed_3m", Target: "slow", Records: []*record.Record{
-				valid(.5, 3e-6, 100<<20, "adapted for slow: the load has no tags, unlike the scenario"),
+				valid(.5, 3e-6, 100<<20, "adapted for slow: without tags, unlike the scenario"),
 				valid(.7, 2e-6, 90<<20, "target slow has no setting for its receive buffer: it has the system's, not the scenario's"),
 				{Invalid: "the generator was late"}}},
 			{Scenario: "packed_3m", Target: "refserver", Records: []*record.Record{valid(0, 2e-7, 16<<20), valid(0, 3e-7, 17<<20), valid(.001, 2.5e-7, 16<<20)}},

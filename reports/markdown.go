@@ -50,7 +50,11 @@ func Markdown(w io.Writer, r Report) error {
 	v := newView(r)
 	blocks := []block{v.mdHeader(), v.mdComparisons(), v.mdUnchanged(), v.mdChecks(), v.mdGates(), v.mdLedger(),
 		v.mdInvalid(), v.mdWorth(), v.mdWarnings(), v.mdDecision(), v.mdExplanation(), v.mdRun()}
-	note := fit(blocks, markdownLimit)
+	return writeBlocks(w, blocks, fit(blocks, markdownLimit))
+}
+
+// writeBlocks writes the lines of all blocks and a note below them.
+func writeBlocks(w io.Writer, blocks []block, note string) error {
 	var b strings.Builder
 	for _, block := range blocks {
 		for _, part := range [][]string{block.head, block.rows, block.tail} {
@@ -139,8 +143,8 @@ func (v *view) mdHeader() block {
 		fmt.Sprintf("## %s %s: %s", outcomeSymbol(d.Outcome), md(limitLine(v.Title)), strings.ToLower(outcomeWord(d.Outcome))),
 		"", upperFirst(v.summary()) + ".", ""}
 	for _, role := range []string{record.Baseline, record.Candidate} {
-		if specs := v.specs(role); specs != "" {
-			lines = append(lines, upperFirst(role)+": "+code(limitLine(specs))+"  ")
+		if what := v.variants(role); what != "" {
+			lines = append(lines, upperFirst(role)+": "+code(limitLine(what))+"  ")
 		}
 	}
 	return block{head: append(lines, "")}

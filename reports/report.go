@@ -237,17 +237,25 @@ func collectInvalid(records []*record.Record) []invalidRun {
 	return runs
 }
 
-// specs returns what each role was, as the user wrote it. More than one spec
-// for a role means records of different runs were put together.
+// specs returns what a role was, as the user wrote it.
 func (v *view) specs(role string) string {
-	var specs []string
+	return v.eachOf(role, func(r *record.Record) string { return r.Variant.Spec })
+}
+
+// variants returns what a role was, with the commits that it was built from.
+func (v *view) variants(role string) string { return v.eachOf(role, (*record.Record).Text) }
+
+// eachOf lists what the records of a role say. More than one thing means that
+// records of different runs were put together.
+func (v *view) eachOf(role string, of func(*record.Record) string) string {
+	var said []string
 	for _, rec := range v.Records {
-		if rec.Variant.Role == role && !slices.Contains(specs, rec.Variant.Spec) {
-			specs = append(specs, rec.Variant.Spec)
+		if text := of(rec); rec.Variant.Role == role && !slices.Contains(said, text) {
+			said = append(said, text)
 		}
 	}
-	slices.Sort(specs)
-	return strings.Join(specs, " and ")
+	slices.Sort(said)
+	return strings.Join(said, " and ")
 }
 
 // warnings returns every doubt of the run, each with what it is about, without
@@ -263,7 +271,7 @@ func (v *view) warnings() []string {
 		if s.scenario != nil && s.scenario.Order == scenarios.Woven {
 			lines = append(lines, s.name+": woven pairs keep both targets resident, share the caches and start every slice colder: read the change, not the absolute figures")
 		}
-		lines = append(lines, recordWarnings(s)...)
+		lines = append(append(lines, s.intakeNotes()...), recordWarnings(s)...)
 	}
 	return dedupe(lines)
 }

@@ -30,6 +30,7 @@ type Saturation struct {
 // Saturated is the search of one target. The trials are in their order.
 type Saturated struct {
 	Role, Spec string
+	Commit     string // that it was built from, hex; "" for none
 	Answer     saturation.Answer
 	Trials     []saturation.Trial
 }
@@ -243,9 +244,9 @@ func (s Saturation) notes() []string {
 // only is the role of a target where there are others; else nothing.
 func (s Saturation) label(t Saturated) string {
 	if len(s.Targets) > 1 {
-		return t.Role + " " + t.Spec
+		return t.Role + " " + record.VariantText(t.Spec, t.Commit)
 	}
-	return t.Spec
+	return record.VariantText(t.Spec, t.Commit)
 }
 
 // SaturationTerminal writes the curves as text, and the answers last.
@@ -317,18 +318,7 @@ func SaturationMarkdown(w io.Writer, s Saturation) error {
 		notes.rows = append(notes.rows, "- "+md(limitLine(n)))
 	}
 	blocks = append(blocks, notes)
-	cut := fit(blocks, markdownLimit)
-	var b strings.Builder
-	for _, block := range blocks {
-		for _, part := range [][]string{block.head, block.rows, block.tail} {
-			for _, line := range part {
-				b.WriteString(line + "\n")
-			}
-		}
-	}
-	b.WriteString(cut)
-	_, err := io.WriteString(w, b.String())
-	return err
+	return writeBlocks(w, blocks, fit(blocks, markdownLimit))
 }
 
 // inkOf is the colour of a target in the chart, and whether its line is dashed.

@@ -101,7 +101,8 @@ type saturationDocument struct {
 type jsonSaturated struct {
 	Role   string                `json:"role"`
 	Spec   string                `json:"spec"`
-	End    string                `json:"end"` // found, at_least, no_rate, unmeasured or unfinished
+	Commit string                `json:"commit,omitempty"` // that it was built from
+	End    string                `json:"end"`              // found, at_least, no_rate, unmeasured or unfinished
 	Rate   *int64                `json:"rate_per_second"`
 	Above  *int64                `json:"above_per_second"`
 	Reason string                `json:"reason"`
@@ -137,7 +138,7 @@ func SaturationJSON(w io.Writer, s Saturation) error {
 		return &rate
 	}
 	for _, t := range s.Targets {
-		j := jsonSaturated{Role: t.Role, Spec: t.Spec, End: string(t.Answer.End), Rate: known(t.Answer.Rate), Above: known(t.Answer.Above),
+		j := jsonSaturated{Role: t.Role, Spec: t.Spec, Commit: t.Commit, End: string(t.Answer.End), Rate: known(t.Answer.Rate), Above: known(t.Answer.Above),
 			Reason: t.Answer.Reason, Trials: []jsonSaturationTrial{}}
 		if t.Answer.End == saturation.Unfinished {
 			j.End = "unfinished"

@@ -91,6 +91,7 @@ func (s *scene) facts() []fact {
 	}
 	if s.scenario != nil {
 		add("Load", loadWords(s.scenario.Load))
+		add("Intake", s.scenario.Intake.Words())
 		if s.scenario.Order == scenarios.Woven {
 			add("Order", "woven: both targets alive, the load alternating between them")
 		} else {

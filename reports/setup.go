@@ -112,6 +112,12 @@ var setupLines = []struct {
 	of   func([]*record.Record) string
 }{
 	{"variant", distinct(func(r *record.Record) string { return r.Variant.Spec })},
+	{"commit", distinct(func(r *record.Record) string {
+		if r.Build.Source == nil {
+			return ""
+		}
+		return r.Build.Source.Commit
+	})},
 	{"target", distinct(func(r *record.Record) string { return r.Build.TargetPath })},
 	{"sha256 of the target", distinct(func(r *record.Record) string { return firstRunes(r.Build.TargetDigest, 16) })},
 	{"command", distinct(func(r *record.Record) string { return strings.Join(r.Config.Command, " ") })},

@@ -30,19 +30,10 @@ func SizesMarkdown(w io.Writer, s Sizes) error {
 	v.Verdict.Decision = d
 	blocks = append(blocks, v.mdDecision(), v.mdRun())
 	cut := fit(blocks, markdownLimit)
-	var b strings.Builder
-	for _, block := range blocks {
-		for _, part := range [][]string{block.head, block.rows, block.tail} {
-			for _, line := range part {
-				b.WriteString(line + "\n")
-			}
-		}
-	}
 	if cut != "" {
-		b.WriteString("\n_Cut to fit a comment: " + mostlyHidden + "._\n")
+		cut = "\n_Cut to fit a comment: " + mostlyHidden + "._\n"
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return writeBlocks(w, blocks, cut)
 }
 
 func mdSizeHead(more ...string) []string {

@@ -91,8 +91,8 @@ func (t *terminal) header() {
 		t.add(line)
 	}
 	for _, role := range []string{record.Baseline, record.Candidate} {
-		if specs := t.specs(role); specs != "" {
-			t.add(t.dim(pad(role, 10)) + clean(specs))
+		if what := t.variants(role); what != "" {
+			t.add(t.dim(pad(role, 10)) + clean(what))
 		}
 	}
 	if t.Command != "" {

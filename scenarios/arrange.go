@@ -19,34 +19,38 @@ import (
 // The error is a *FaultError where the scenario does not allow the order, the
 // length or the name.
 func (s Scenario) Arranged(name string, order Order, slice time.Duration) (Scenario, error) {
-	source, err := s.rewritten(name, order, slice)
+	file, source, err := s.rewritten(name, func(root *yaml.Node) {
+		set(root, "order", string(order))
+		if order == Woven {
+			set(root, "slice", slice.String())
+		} else {
+			unset(root, "slice")
+		}
+	})
 	if err != nil {
 		return Scenario{}, fmt.Errorf("cannot arrange scenario %s as %s: %w", s.Name, name, err)
-	}
-	file := s.File
-	if isYAML(file) {
-		file = filepath.Join(filepath.Dir(file), name+filepath.Ext(file))
 	}
 	return Parse(file, source)
 }
 
-func (s Scenario) rewritten(name string, order Order, slice time.Duration) ([]byte, error) {
+// rewritten is the source of s under another name and with a change, and the file
+// of the original's folder that it stands for.
+func (s Scenario) rewritten(name string, change func(root *yaml.Node)) (file string, source []byte, err error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(s.Source, &document); err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	if len(document.Content) != 1 || document.Content[0].Kind != yaml.MappingNode {
-		return nil, errors.New("its source is no mapping")
+		return "", nil, errors.New("its source is no mapping")
 	}
 	root := document.Content[0]
 	set(root, "name", strconv.Quote(name)) // quoted: any name reads as text, and is judged as one
-	set(root, "order", string(order))
-	if order == Woven {
-		set(root, "slice", slice.String())
-	} else {
-		unset(root, "slice")
+	change(root)
+	if file = s.File; isYAML(file) {
+		file = filepath.Join(filepath.Dir(file), name+filepath.Ext(file))
 	}
-	return yaml.Marshal(&document)
+	source, err = yaml.Marshal(&document)
+	return file, source, err
 }
 
 // set gives a key of a mapping a plain value, at its place or at the end.

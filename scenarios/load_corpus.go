@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"floodgate/internal/quantity"
 )
 
 const (
@@ -73,7 +75,7 @@ func (r *reader) popularity(c *Corpus, v value) {
 	}
 	exponent := func(text string) (float64, error) {
 		x, err := strconv.ParseFloat(text, 64)
-		if err != nil || !plainNumber.MatchString(text) || x < 0.01 || x > maxZipf {
+		if err != nil || !quantity.IsNumber(text) || x < 0.01 || x > maxZipf {
 			return 0, fmt.Errorf("%q is no exponent: want 0.01 to %d, such as 1.1", clip(text), maxZipf)
 		}
 		return x, nil
@@ -185,7 +187,7 @@ func (r *reader) values(to *Values, v value) {
 	between := func(low, high float64, words string) func(string) (float64, error) {
 		return func(text string) (float64, error) {
 			x, err := strconv.ParseFloat(text, 64)
-			if err != nil || !plainNumber.MatchString(text) || x < low || x > high {
+			if err != nil || !quantity.IsNumber(text) || x < low || x > high {
 				return 0, fmt.Errorf("%q is out of range: want %s", clip(text), words)
 			}
 			return x, nil

@@ -127,13 +127,17 @@ func TestDocumentedLoads(t *testing.T) {
 	}
 }
 
-// TestKeysAreDocumented: the page about loads names every key of a load.
+// TestKeysAreDocumented: the page about loads names every key of a load, and of
+// what the intake does.
 func TestKeysAreDocumented(t *testing.T) {
 	page, err := os.ReadFile("../docs/load.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for path, text := range map[string]string{
+		"intake":   "{schedule: {idle: {over: 1s}}}\nintake: {nothing: 1}",
+		"errors":   "{schedule: {idle: {over: 1s}}}\nintake: {errors: {nothing: 1}}",
+		"outage":   "{schedule: {idle: {over: 1s}}}\nintake: {outage: {nothing: 1}}",
 		"schedule": "{schedule: {nothing: 1}}",
 		"corpus":   "{schedule: {idle: {over: 1s}}, corpus: {nothing: 1}}",
 		"hostile":  "{schedule: {idle: {over: 1s}}, corpus: {hostile: {nothing: 1}}}",

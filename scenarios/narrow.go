@@ -30,7 +30,7 @@ func (t *Target) Narrow(s Scenario) (narrowed Scenario, left, cannot []string) {
 			left = append(left, can.narrowPacking(&s.Load.Corpus.Packing)...)
 		}
 	}
-	return s, left, cannot
+	return s, append(left, t.narrowIntake(&s.Intake)...), cannot
 }
 
 // narrowKinds leaves out kinds of messages.

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"floodgate/internal/quantity"
 )
 
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
@@ -49,6 +51,7 @@ func (r *reader) scenario(s *Scenario, v value) {
 		field{"description", false, scalarInto(r, &s.Description, asText, parseDescription)},
 		field{"load", true, func(v value) { r.load(&s.Load, v) }},
 		field{"target", false, func(v value) { r.target(&s.Target, v) }},
+		field{"intake", false, func(v value) { r.intake(&s.Intake, v) }},
 		field{"goal", true, scalarInto(r, &s.Goal, asMeasure, parseMeasure)},
 		field{"order", false, choiceInto(r, &s.Order, Blocks, Woven)},
 		field{"slice", false, scalarInto(r, &s.Slice, asDuration, within(ParseDuration, minSlice, maxSlice, "5ms to 10s"))},
@@ -172,6 +175,7 @@ func (r *reader) rules(s *Scenario) {
 	r.lateRule(s)
 	r.senderRules(&s.Load)
 	r.clientRules(s)
+	r.intakeRules(s)
 	if line, ok := r.sound("gate"); ok && s.Gate {
 		r.gateRule(s, line)
 	}
@@ -256,7 +260,7 @@ func parseMeasure(text string) (Measure, error) {
 // apart in the shortest periods.
 func parseCPUs(text string) (float64, error) {
 	_, decimals, _ := strings.Cut(text, ".")
-	if !plainNumber.MatchString(text) || len(decimals) > 3 {
+	if !quantity.IsNumber(text) || len(decimals) > 3 {
 		return 0, fmt.Errorf("%q is no number of CPUs: want one such as 2 or 0.25, with at most three decimals", clip(text))
 	}
 	return strconv.ParseFloat(text, 64)

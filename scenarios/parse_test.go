@@ -144,7 +144,9 @@ func TestFull(t *testing.T) {
 			},
 		},
 		Target: TargetSetup{ReceiveBuffer: 4 << 20, FlushInterval: 250e6, CPUs: 1.25, CPUPeriod: 20e6, Memory: 96 << 20},
-		Goal:   goal,
+		Intake: Intake{Latency: Latency{5e6, "exponential"}, ErrorShare: 0.2, ErrorStatus: 429, ResetShare: 0.01,
+			OutageFrom: 500e6, OutageFor: 1e9, SlowRead: 64 << 10},
+		Goal: goal,
 		Checks: []Check{
 			{Measure: lost, Op: "<=", Bound: 0.001, Line: 39},
 			{Measure: drain, Op: "==", Bound: 1.5, Informational: true, Line: 40},

@@ -3,7 +3,6 @@ package scenarios
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -20,13 +19,9 @@ import (
 // refused. Otherwise the error is a *FaultError, where rate and time come to a
 // load that no scenario may have.
 func (s Scenario) AtRate(rate int64, over time.Duration) (Scenario, error) {
-	source, name, err := s.atRate(rate, over)
+	file, source, err := s.atRate(rate, over)
 	if err != nil {
 		return Scenario{}, fmt.Errorf("cannot offer scenario %s at %d messages/s: %w", s.Name, rate, err)
-	}
-	file := s.File
-	if isYAML(file) {
-		file = filepath.Join(filepath.Dir(file), name+filepath.Ext(file))
 	}
 	return Parse(file, source)
 }
@@ -34,34 +29,25 @@ func (s Scenario) AtRate(rate int64, over time.Duration) (Scenario, error) {
 // longestName is what parseName allows.
 const longestName = 60
 
-func (s Scenario) atRate(rate int64, over time.Duration) (source []byte, name string, err error) {
+func (s Scenario) atRate(rate int64, over time.Duration) (file string, source []byte, err error) {
 	switch {
 	case s.Load.Replay != nil:
-		return nil, "", errors.New("a replay is offered at its own times: choose a scenario whose load is generated")
+		return "", nil, errors.New("a replay is offered at its own times: choose a scenario whose load is generated")
 	case s.Load.Schedule.Count == 0:
-		return nil, "", errors.New("its load is idle: choose one that offers messages")
-	}
-	var document yaml.Node
-	if err := yaml.Unmarshal(s.Source, &document); err != nil {
-		return nil, "", err
-	}
-	if len(document.Content) != 1 || document.Content[0].Kind != yaml.MappingNode {
-		return nil, "", errors.New("its source is no mapping")
+		return "", nil, errors.New("its load is idle: choose one that offers messages")
 	}
 	suffix := fmt.Sprintf("_at_%d", rate)
-	name = s.Name[:min(len(s.Name), longestName-len(suffix))] + suffix
-	root := document.Content[0]
-	set(root, "name", strconv.Quote(name))
-	unset(root, "checks")
-	unset(root, "gate")
-	set(below(root, "limits"), "retries", strconv.Itoa(min(s.Limits.Retries, 1)))
-	load := below(root, "load")
-	unset(load, "schedule")
-	steady := below(below(load, "schedule"), "steady")
-	set(steady, "rate", strconv.FormatInt(rate, 10))
-	set(steady, "for", over.String())
-	source, err = yaml.Marshal(&document)
-	return source, name, err
+	name := s.Name[:min(len(s.Name), longestName-len(suffix))] + suffix
+	return s.rewritten(name, func(root *yaml.Node) {
+		unset(root, "checks")
+		unset(root, "gate")
+		set(below(root, "limits"), "retries", strconv.Itoa(min(s.Limits.Retries, 1)))
+		load := below(root, "load")
+		unset(load, "schedule")
+		steady := below(below(load, "schedule"), "steady")
+		set(steady, "rate", strconv.FormatInt(rate, 10))
+		set(steady, "for", over.String())
+	})
 }
 
 // below is the mapping under a key of a mapping, made where there is none.

@@ -156,21 +156,41 @@ func (r *reader) mapping(v value, fields ...field) {
 		r.shapeMapping(v, fields)
 		return
 	}
+	seen, ok := r.pairs(v, "a mapping with ", keys(fields), func(key string, line int, content *yaml.Node) {
+		at := slices.IndexFunc(fields, func(f field) bool { return f.key == key })
+		if at < 0 {
+			r.add(line, "%s", v.named(fmt.Sprintf("unknown key %q: %swant %s", clip(key), nearest(key, fields), keys(fields))))
+			return
+		}
+		path, before := v.child(key), r.total+r.skipped
+		fields[at].read(value{path: path, line: line, node: content})
+		r.lines[path], r.bad[path] = line, r.total+r.skipped > before
+	})
+	for _, f := range fields {
+		if _, found := seen[f.key]; ok && f.required && !found {
+			r.add(v.line, "%s", v.named(fmt.Sprintf("key %q is missing", f.key)))
+		}
+	}
+}
+
+// pairs hands on what stands in a mapping, each key once. Faults say that kind and
+// want were wanted. It returns the line of each key, and whether v is a mapping.
+func (r *reader) pairs(v value, kind, want string, pair func(key string, line int, content *yaml.Node)) (seen map[string]int, ok bool) {
 	if r.refused(v.node) {
-		return
+		return nil, false
 	}
 	if v.node.Kind != yaml.MappingNode {
-		r.add(v.node.Line, "%s", v.named(describe(v.node)+": want a mapping with "+keys(fields)))
-		return
+		r.add(v.node.Line, "%s", v.named(describe(v.node)+": want "+kind+want))
+		return nil, false
 	}
-	seen := map[string]int{}
+	seen = map[string]int{}
 	for i := 0; i+1 < len(v.node.Content); i += 2 {
 		key, content := v.node.Content[i], v.node.Content[i+1]
 		if r.refused(key) {
 			continue
 		}
 		if key.Kind != yaml.ScalarNode {
-			r.add(key.Line, "%s", v.named(describe(key)+" as a key: want "+keys(fields)))
+			r.add(key.Line, "%s", v.named(describe(key)+" as a key: want "+want))
 			continue
 		}
 		if line, twice := seen[key.Value]; twice {
@@ -178,20 +198,9 @@ func (r *reader) mapping(v value, fields ...field) {
 			continue
 		}
 		seen[key.Value] = key.Line
-		at := slices.IndexFunc(fields, func(f field) bool { return f.key == key.Value })
-		if at < 0 {
-			r.add(key.Line, "%s", v.named(fmt.Sprintf("unknown key %q: %swant %s", clip(key.Value), nearest(key.Value, fields), keys(fields))))
-			continue
-		}
-		path, before := v.child(key.Value), r.total+r.skipped
-		fields[at].read(value{path: path, line: key.Line, node: content})
-		r.lines[path], r.bad[path] = key.Line, r.total+r.skipped > before
+		pair(key.Value, key.Line, content)
 	}
-	for _, f := range fields {
-		if _, found := seen[f.key]; f.required && !found {
-			r.add(v.line, "%s", v.named(fmt.Sprintf("key %q is missing", f.key)))
-		}
-	}
+	return seen, true
 }
 
 // list reads v as a list and hands each of its items on.

@@ -11,6 +11,7 @@ type Scenario struct {
 	Description string
 	Load        Load
 	Target      TargetSetup
+	Intake      Intake
 	Goal        Measure // the one measure the scenario is judged on
 	Checks      []Check
 	// Gate makes the checks decide the run. Without it they only inform.

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -172,4 +173,20 @@ func defaultTarget() Target {
 		Sink:         SinkDatadog,
 		Capabilities: Capabilities{Kinds: []string{"c", "g", "ms"}, Packing: true, Sampling: true},
 	}
+}
+
+// Line is the line of the description's file in which a key stands, such as
+// "capabilities.tags"; of the nearest key above it where it stands in none.
+func (t *Target) Line(key string) int {
+	r := &targetReader{reader: newReader(t.File)}
+	if root, ok := r.document(t.Source); ok {
+		r.target(&Target{}, value{line: 1, node: root})
+	}
+	for key != "" {
+		if line, known := r.lines[key]; known {
+			return line
+		}
+		key = key[:max(0, strings.LastIndexByte(key, '.'))]
+	}
+	return 1
 }

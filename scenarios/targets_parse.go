@@ -116,34 +116,13 @@ func (r *targetReader) entries(v value, want string, check func(key string) erro
 		r.shapeEntries(v, want, func(v value) { entry("", v) })
 		return
 	}
-	if r.refused(v.node) {
-		return
-	}
-	if v.node.Kind != yaml.MappingNode {
-		r.add(v.node.Line, "%s", v.named(describe(v.node)+": want "+want))
-		return
-	}
-	seen := map[string]int{}
-	for i := 0; i+1 < len(v.node.Content); i += 2 {
-		key, content := v.node.Content[i], v.node.Content[i+1]
-		if r.refused(key) {
-			continue
+	r.pairs(v, "", want, func(key string, line int, content *yaml.Node) {
+		if err := check(key); err != nil {
+			r.add(line, "%s", v.named(err.Error()))
+			return
 		}
-		if key.Kind != yaml.ScalarNode {
-			r.add(key.Line, "%s", v.named(describe(key)+" as a key: want "+want))
-			continue
-		}
-		if line, twice := seen[key.Value]; twice {
-			r.add(key.Line, "%s", v.named(fmt.Sprintf("key %q stands twice: it is already in line %d", clip(key.Value), line)))
-			continue
-		}
-		seen[key.Value] = key.Line
-		if err := check(key.Value); err != nil {
-			r.add(key.Line, "%s", v.named(err.Error()))
-			continue
-		}
-		entry(key.Value, value{path: v.child(key.Value), line: key.Line, node: content})
-	}
+		entry(key, value{path: v.child(key), line: line, node: content})
+	})
 }
 
 func (r *targetReader) options(to *[]TargetOption, v value) {

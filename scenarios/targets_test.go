@@ -113,6 +113,19 @@ func TestTargetDefaults(t *testing.T) {
 	}
 }
 
+// TestTargetLine: a key that stands nowhere is sought where it would be written.
+func TestTargetLine(t *testing.T) {
+	got, err := ParseTarget("x.yaml", []byte("# Of my own.\nname: x\ndescription: X.\nbinary: b\ncommand: []\ncapabilities:\n  kinds: [c]\n  tags: true\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]int{"name": 2, "capabilities.kinds": 7, "capabilities.tags": 8, "capabilities.events": 6, "statistics.url": 1, "": 1} {
+		if line := got.Line(key); line != want {
+			t.Errorf("%q is in line %d, want %d", key, line, want)
+		}
+	}
+}
+
 // TestPresets: every description that is shipped loads, tells what it is, says
 // how its program is had, and comes to the same command line as before.
 func TestPresets(t *testing.T) {

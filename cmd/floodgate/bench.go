@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -37,6 +39,7 @@ type runFlags struct {
 	looks               lookFlags
 	seed                uint64
 	out                 string
+	shard               *harness.Shard // nil for a load that is not shared
 }
 
 func (f *runFlags) add(flags *pflag.FlagSet) {
@@ -86,7 +89,7 @@ func (f *judgeFlags) options() (regress.Options, error) {
 	if f.tolerance < 0 || f.tolerance >= 100 {
 		return o, usagef("--tolerance is %v, allowed are 0 to below 100 percent", f.tolerance)
 	}
-	o.Confidence, o.Tolerance, o.Rule = f.confidence/100, f.tolerance/100, regress.Rule(f.rule)
+	o.Confidence, o.Tolerance, o.Rule = asShare(f.confidence), asShare(f.tolerance), regress.Rule(f.rule)
 	if o.Rule != regress.Detect && o.Rule != regress.Prove && o.Rule != "" {
 		return o, usagef("--rule is %q, allowed are %s and %s", f.rule, regress.Detect, regress.Prove)
 	}
@@ -104,6 +107,10 @@ func (f *judgeFlags) options() (regress.Options, error) {
 	}
 	return o, nil
 }
+
+// asShare is so many percent as the number that people mean: 99.9/100 is a little
+// more than 0.999, and would be beyond a limit of that.
+func asShare(percent float64) float64 { return math.Round(percent*1e10) / 1e12 }
 
 func (a *app) benchCommand() *cobra.Command {
 	var rf runFlags
@@ -157,16 +164,27 @@ left out of the load of both variants, and every record says so.
 
 func (a *app) runCommand() *cobra.Command {
 	var rf runFlags
+	var sf shardFlags
 	jf := defaultJudgeFlags()
 	cmd := &cobra.Command{
 		Use:   "run [SCENARIO…]",
 		Short: "Run one variant and check it against its bounds, comparing nothing",
+		Long: `Run carries out each scenario with one variant, writes a record for every
+replicate and the reports beside them, and exits with what the checks decide.
+
+` + shardWords,
 		Example: `  floodgate run burst_300k
   floodgate run packed_3m --candidate refserver:reader=coupled --replicates 3
-  floodgate run mixed_kinds --candidate target:statsd_exporter --adapt`,
+  floodgate run mixed_kinds --candidate target:statsd_exporter --adapt
+  floodgate run packed_3m --shard 1/2 --at 2026-01-31T12:00:00Z --listen 10.0.0.7:8125 --out shard-1
+  floodgate run packed_3m --shard 2/2 --at 2026-01-31T12:00:00Z --to udp://10.0.0.7:8125 --allow-remote --out shard-2
+  floodgate report shard-1 shard-2`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			args, err := a.applyProject(cmd.Flags(), args, &rf, &jf)
 			if err != nil {
+				return err
+			}
+			if rf.shard, err = sf.config(cmd.Flags(), &rf, time.Now()); err != nil {
 				return err
 			}
 			return a.measure(cmd.Context(), args, rf, jf, []string{record.Candidate})
@@ -174,6 +192,7 @@ func (a *app) runCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&rf.candidate, "candidate", defaultCandidate, "variant to run")
 	rf.add(cmd.Flags())
+	sf.add(cmd.Flags())
 	jf.addColor(cmd.Flags())
 	cmd.ValidArgsFunction = completeScenarios
 	return cmd
@@ -212,6 +231,9 @@ func (a *app) measure(ctx context.Context, names []string, rf runFlags, jf judge
 		}
 		return err
 	}
+	if rf.shard != nil {
+		return a.showShard(records, rf.out)
+	}
 	verdict := regress.Judge(regress.Input{
 		Scenarios: suite, Replicates: config.Replicates, Records: records, Roles: roles, Options: options})
 	return a.show(verdict, records, suite, rf.out, jf)
@@ -219,7 +241,7 @@ func (a *app) measure(ctx context.Context, names []string, rf runFlags, jf judge
 
 // config checks the flags and returns the run they ask for.
 func (f *runFlags) config(suite []scenarios.Scenario, roles []string) (harness.Config, error) {
-	c := harness.Config{Out: f.out, Scenarios: suite, Replicates: map[string]int{}, Seed: f.seed, Version: version(), Adapt: f.adapt}
+	c := harness.Config{Out: f.out, Scenarios: suite, Replicates: map[string]int{}, Seed: f.seed, Version: version(), Adapt: f.adapt, Shard: f.shard}
 	if f.replicates < 0 || f.replicates > 1000 {
 		return c, usagef("--replicates is %d, allowed are 1 to 1000, and 0 for each scenario's own number", f.replicates)
 	}
@@ -234,6 +256,10 @@ func (f *runFlags) config(suite []scenarios.Scenario, roles []string) (harness.C
 		return c, err
 	}
 	for _, role := range roles {
+		if f.shard != nil && f.shard.Index > 1 {
+			c.Variants = append(c.Variants, harness.Variant{Role: role})
+			continue // the target is another shard's
+		}
 		spec := f.candidate
 		if role == record.Baseline {
 			spec = f.baseline
@@ -249,7 +275,7 @@ func (f *runFlags) config(suite []scenarios.Scenario, roles []string) (harness.C
 		c.Variants = append(c.Variants, v)
 	}
 	if err := c.Validate(); err != nil {
-		return c, &usageError{err}
+		return c, &usageError{remoteHint(err)}
 	}
 	return c, nil
 }

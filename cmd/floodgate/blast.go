@@ -142,11 +142,8 @@ func (f *blastFlags) burst(url string, counted bool, now time.Time) (b burst, er
 		}
 	}
 	if f.startAt != "" {
-		if b.startAt, err = time.Parse(time.RFC3339Nano, f.startAt); err != nil {
-			return b, fmt.Errorf("--start-at is %q, want an instant such as %s", f.startAt, now.Add(time.Minute).UTC().Format(time.RFC3339))
-		}
-		if !b.startAt.After(now) {
-			return b, fmt.Errorf("--start-at is %s, which is past: it is %s", f.startAt, now.UTC().Format(time.RFC3339))
+		if b.startAt, err = parseInstant("--start-at", f.startAt, now); err != nil {
+			return b, err
 		}
 	}
 	return b, b.corpus.Validate()

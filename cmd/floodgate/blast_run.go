@@ -27,7 +27,7 @@ func (a *app) blast(ctx context.Context, b burst) error {
 	defer watch.close()
 	sender, err := loadgen.Dial(b.network, b.address, b.dial)
 	if errors.Is(err, loadgen.ErrRemote) {
-		return usagef("%w; that takes --allow-remote", err)
+		return &usageError{remoteHint(err)}
 	}
 	if err != nil {
 		return err

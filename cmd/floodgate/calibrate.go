@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,14 +51,21 @@ can do that, as the reference server has.
 
 The records of each order are kept below --out, under the scenario's name with
 the order behind it, together with calibration.html, calibration.json,
-calibration.md and calibration.svg. An interrupted calibration keeps what it has.`,
+calibration.md and calibration.svg. An interrupted calibration keeps what it has.
+
+` + targetWords,
 		Example: `  floodgate calibrate packed_steady_cpu
   floodgate calibrate packed_steady_cpu --slices 25ms,50ms --planted 2,5 --pairs 20
   floodgate calibrate packed_steady_cpu --markdown --svg weaving.svg
   floodgate calibrate burst_300k --slices 50ms --target target:statsd_exporter`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeScenarios,
-		RunE:              func(cmd *cobra.Command, args []string) error { return a.calibrate(cmd.Context(), &f, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, _, err := a.applyTargets(cmd.Flags(), &f.runFlags); err != nil {
+				return err
+			}
+			return a.calibrate(cmd.Context(), &f, args[0])
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.baseline, "target", "refserver", "variant to compare with itself")
@@ -79,6 +84,7 @@ calibration.md and calibration.svg. An interrupted calibration keeps what it has
 	flags.StringVar(&f.refserver, "refserver", "", "the reference server's program (default: beside floodgate)")
 	flags.StringVar(&f.targetDir, "target-dir", "", "folder with descriptions of your own for target:NAME")
 	flags.BoolVar(&f.adapt, "adapt", false, "leave out of the scenario what the target cannot do")
+	addProject(flags, &f.project)
 	f.judge.addColor(flags)
 	return cmd
 }
@@ -233,10 +239,8 @@ func (f *calibrateFlags) prepare() error {
 	if err := prepareOut(f.out); err != nil {
 		return err
 	}
-	for name := range calibrationFiles {
-		if err := os.Remove(filepath.Join(f.out, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return usagef("cannot use --out: %w", err)
-		}
+	if err := removeReports(calibrationFiles, f.out); err != nil {
+		return err
 	}
 	if f.svg == "" {
 		return nil
@@ -250,19 +254,13 @@ func (f *calibrateFlags) prepare() error {
 
 // show writes the reports and prints the table.
 func (f *calibrateFlags) show(a *app, c reports.Calibration) error {
-	for name, render := range calibrationFiles {
-		var b bytes.Buffer
-		if err := render(&b, c); err != nil {
-			return fmt.Errorf("cannot render %s: %w", name, err)
-		}
-		paths := []string{filepath.Join(f.out, name)}
-		if name == "calibration.svg" && f.svg != "" {
-			paths = append(paths, f.svg)
-		}
-		for _, path := range paths {
-			if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-				return fmt.Errorf("cannot write the calibration: %w", err)
-			}
+	if err := writeReports(calibrationFiles, c, f.out); err != nil {
+		return err
+	}
+	if f.svg != "" {
+		picture := map[string]func(io.Writer, reports.Calibration) error{filepath.Base(f.svg): reports.CalibrationSVG}
+		if err := writeReports(picture, c, filepath.Dir(f.svg)); err != nil {
+			return err
 		}
 	}
 	if f.markdown {

@@ -52,8 +52,8 @@ func (a *app) historyAddCommand() *cobra.Command {
 		Short: "Add judged runs to a history",
 		Long: `Add takes the folder of a run, whose records are judged again, or its
 report.json. A comparison that the history already has is not added twice, so
-that a job can be repeated. The commits are taken from variants of the form
-git:COMMIT; where a run was made from binaries, say them.`,
+that a job can be repeated. The commits are those that git:REF was built from;
+where a run was made from binaries, say them.`,
 		Example: `  floodgate history add out
   floodgate history add out/report.json --file perf/history.jsonl --baseline-commit "$OLD" --candidate-commit "$NEW"`,
 		Args: cobra.MinimumNArgs(1),
@@ -138,15 +138,15 @@ func judgedRun(run string, options regress.Options) (regress.Verdict, trend.Orig
 		}
 		return v, origin, nil
 	}
-	records, err := readRecords(run)
+	records, plan, err := readRun(run)
 	if err != nil {
 		return regress.Verdict{}, none, err
 	}
-	suite, replicates, err := regress.ScenariosOf(records)
+	suite, replicates, err := regress.ScenariosOf(records, plan)
 	if err != nil {
 		return regress.Verdict{}, none, &usageError{err}
 	}
-	v := regress.Judge(regress.Input{Scenarios: suite, Replicates: replicates, Records: records, Roles: rolesOf(records), Options: options})
+	v := regress.Judge(regress.Input{Scenarios: suite, Replicates: replicates, Records: records, Roles: rolesOf(records, plan), Options: options})
 	return v, trend.OriginOf(records), nil
 }
 
@@ -159,7 +159,11 @@ type showFlags struct {
 	alarms    float64 // in percent
 	seed      uint64
 	color     string
+	failOn    string
 }
+
+// failOnDrift is what --fail-on of history show may be.
+const failOnDrift = "drift"
 
 func (a *app) historyShowCommand() *cobra.Command {
 	var f showFlags
@@ -169,10 +173,16 @@ func (a *app) historyShowCommand() *cobra.Command {
 		Short: "Show a history: its course, changes of level, slow drifts",
 		Long: `Show searches the series of every scenario, measure and host for changes of
 level (E-divisive, with a permutation test) and for drifts, and prints what it
-found with the latest comparisons. It decides nothing: that is what the runs are
-for. It needs at least 6 runs of a series, and 3 comparisons of a chain.`,
+found with the latest comparisons. It needs at least 6 runs of a series, and 3
+comparisons of a chain. It decides nothing, because whatever it shows comes some
+runs late.
+
+Unless it is asked to: with --fail-on drift it exits with 1 where what was found
+last in any series is worse by the tolerance or more, for as long as no later
+finding takes its place, and with 3 where no series could be searched.`,
 		Example: `  floodgate history show
-  floodgate history show --file perf/history.jsonl --html out/history.html --last 20`,
+  floodgate history show --file perf/history.jsonl --html out/history.html --last 20
+  floodgate history show --fail-on drift --tolerance 3`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.historyShow(f) },
 	}
@@ -180,6 +190,7 @@ for. It needs at least 6 runs of a series, and 3 comparisons of a chain.`,
 	cmd.Flags().StringVar(&f.html, "html", "", "also write a page with charts")
 	cmd.Flags().IntVar(&f.last, "last", 10, "comparisons of each series to list")
 	cmd.Flags().Float64Var(&f.tolerance, "tolerance", defaultJudgeFlags().tolerance, "smallest change that matters, in percent, shaded in the charts")
+	cmd.Flags().StringVar(&f.failOn, "fail-on", "", "drift fails where the latest finding of a series is worse by the tolerance")
 	cmd.Flags().Float64Var(&f.alarms, "false-alarms", 100*o.Significance, "probability of finding anything in ratios, or in levels, that never change, in percent")
 	cmd.Flags().Uint64Var(&f.seed, "seed", o.Seed, "seed of the permutation test")
 	cmd.Flags().StringVar(&f.color, "color", "auto", "auto, always or never")
@@ -197,6 +208,8 @@ func (f *showFlags) options() (changepoint.Options, error) {
 		return o, usagef("--tolerance is %v, allowed are 0 to below 100 percent", f.tolerance)
 	case f.last < 0:
 		return o, usagef("--last is %d, allowed are 0 and more", f.last)
+	case f.failOn != "" && f.failOn != failOnDrift:
+		return o, usagef("--fail-on is %q, allowed is drift", f.failOn)
 	case f.color != "auto" && f.color != "always" && f.color != "never":
 		return o, usagef("--color is %q, allowed are auto, always and never", f.color)
 	}
@@ -231,6 +244,14 @@ func (a *app) historyShow(f showFlags) error {
 	err = reports.TrendsTerminal(a.stdout, h, f.last, reports.TerminalOptions{Color: useColor(f.color, a.stdout), Width: width(a.stdout)})
 	if err != nil {
 		return fmt.Errorf("cannot print the history: %w", err)
+	}
+	if f.failOn == failOnDrift {
+		decision := trend.Judge(h.Series, h.Tolerance)
+		a.code = exitCode(decision)
+		fmt.Fprintf(a.stderr, "%s\n", decision.Outcome)
+		for _, reason := range decision.Reasons {
+			fmt.Fprintf(a.stderr, "  %s\n", reason)
+		}
 	}
 	if f.html != "" {
 		fmt.Fprintf(a.stdout, "\nThe charts are in %s\n", f.html)

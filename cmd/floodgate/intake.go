@@ -126,9 +126,9 @@ func (o *intakeOptions) apply(config *intake.Config) error {
 			errs = append(errs, fmt.Errorf("--%s: %w", name, err))
 		}
 	}
-	var err error
 	f := &config.Faults
-	f.Latency, f.LatencyShape, err = intake.ParseLatency(o.latency)
+	latency, err := scenarios.ParseLatency(o.latency)
+	f.Latency, f.LatencyShape = latency.Mean, intake.LatencyShape(latency.Shape)
 	flag("latency", err)
 	if o.outage != "" {
 		f.OutageFrom, f.OutageTo, err = intake.ParseOutage(o.outage)

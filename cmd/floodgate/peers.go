@@ -32,10 +32,15 @@ It judges nothing: use bench to compare two servers.
 
 What a target cannot do is left out of its own load, and noted beside its
 figures. Without --targets the reference server and every server that is
-installed are run; see floodgate targets list, and make peers.`,
+installed are run; see floodgate targets list, and make peers.
+
+` + targetWords,
 		Example: `  floodgate peers packed_3m -n 3
   floodgate peers burst_300k packed_3m --targets refserver,statsd_exporter,telegraf`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, _, err := a.applyTargets(cmd.Flags(), &rf); err != nil {
+				return err
+			}
 			return a.peers(cmd.Context(), args, targets, rf, jf)
 		},
 	}

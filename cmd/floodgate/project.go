@@ -48,6 +48,10 @@ func (a *app) build(ctx context.Context, f gitFlags, variants []harness.Variant)
 	})
 }
 
+// targetWords are projectWords of commands that take nothing else from there.
+const targetWords = `Where a floodgate.yaml is in the folder, it says where descriptions lie and how a
+git:REF is built.`
+
 const projectWords = `Where a floodgate.yaml is in the folder, what it says holds where the command
 line says nothing. floodgate init writes one to start from.`
 
@@ -74,14 +78,32 @@ func openProject(flags *pflag.FlagSet, file string) (p scenarios.Project, found 
 	return p, false, &usageError{err}
 }
 
+// applyTargets fills in from the project's file where descriptions lie and how a
+// git:REF is built, as far as the command line does not say it. The rest of the
+// file is the caller's.
+func (a *app) applyTargets(flags *pflag.FlagSet, rf *runFlags) (p scenarios.Project, found bool, err error) {
+	p, found, err = openProject(flags, rf.project)
+	if err != nil || !found {
+		return p, false, err
+	}
+	fmt.Fprintf(a.stderr, "floodgate: settings from %s\n", rf.project)
+	rf.git.folder = filepath.Dir(rf.project)
+	if rf.git.target == "" { // the build belongs to the project's own target
+		rf.git.target, rf.git.words = p.Target, p.Build
+	}
+	if p.Targets != "" && !flags.Changed("target-dir") {
+		rf.targetDir = p.Path(p.Targets)
+	}
+	return p, true, nil
+}
+
 // applyProject fills in from the project's file what the command line does not
 // say, and returns the scenarios to run.
 func (a *app) applyProject(flags *pflag.FlagSet, args []string, rf *runFlags, jf *judgeFlags) ([]string, error) {
-	p, found, err := openProject(flags, rf.project)
+	p, found, err := a.applyTargets(flags, rf)
 	if err != nil || !found {
 		return args, err
 	}
-	fmt.Fprintf(a.stderr, "floodgate: settings from %s\n", rf.project)
 	open := func(name string) bool { return flags.Lookup(name) != nil && !flags.Changed(name) }
 	text := func(name string, to *string, value string) {
 		if value != "" && open(name) {
@@ -90,8 +112,6 @@ func (a *app) applyProject(flags *pflag.FlagSet, args []string, rf *runFlags, jf
 	}
 	text("baseline", &rf.baseline, p.Baseline)
 	text("candidate", &rf.candidate, p.Candidate)
-	text("target", &rf.git.target, p.Target)
-	text("target-dir", &rf.targetDir, p.Path(p.Targets))
 	text("out", &rf.out, p.Path(p.Out))
 	text("rule", &jf.rule, p.Rule)
 	// Both say how many pairs there are, so that one of them is enough.
@@ -113,10 +133,6 @@ func (a *app) applyProject(flags *pflag.FlagSet, args []string, rf *runFlags, jf
 	}
 	if len(p.FailOn) > 0 && open("fail-on") {
 		jf.failOn = p.FailOn
-	}
-	rf.git.folder = filepath.Dir(rf.project)
-	if !flags.Changed("target") { // the build belongs to the project's own target
-		rf.git.words = p.Build
 	}
 	if len(args) == 0 {
 		args = p.ScenarioArguments()

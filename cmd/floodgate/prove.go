@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +14,7 @@ import (
 
 	"floodgate/internal/harness"
 	"floodgate/internal/record"
+	"floodgate/internal/target"
 	"floodgate/regress"
 	"floodgate/scenarios"
 )
@@ -88,8 +89,8 @@ func (a *app) prove(ctx context.Context, p *proving) error {
 		return err
 	case p.unchanged < 0 || p.planted < 0 || p.unchanged+p.planted < 1 || p.unchanged+p.planted > 1000:
 		return usagef("--unchanged and --planted are %d and %d, want 1 to 1000 in all", p.unchanged, p.planted)
-	case p.replicates < 2:
-		return usagef("--pairs is %d, want at least 2", p.replicates)
+	case p.replicates < 2 || p.replicates > 100:
+		return usagef("--pairs is %d, allowed are 2 to 100", p.replicates)
 	case !(p.percent > 0 && p.percent <= 1000):
 		return usagef("--percent is %v, allowed are more than 0 and at most 1000", p.percent)
 	case p.within <= 0:
@@ -105,7 +106,7 @@ func (a *app) prove(ctx context.Context, p *proving) error {
 		done, err := a.proveOne(until, p, s, i, planted, options)
 		switch {
 		case ctx.Err() != nil:
-			return err
+			return ctx.Err()
 		case errors.Is(err, context.DeadlineExceeded):
 			a.code = exitUnmeasured
 		case err != nil:
@@ -168,7 +169,7 @@ func (a *app) proveOne(ctx context.Context, p *proving, s scenarios.Scenario, i 
 
 // withOption adds an option to a variant as users write it.
 func withOption(spec, option string) string {
-	if strings.Contains(spec, ":") && !strings.HasSuffix(spec, ":") {
+	if v, err := target.ParseVariant(spec); err == nil && len(v.Options) > 0 {
 		return spec + "," + option
 	}
 	return strings.TrimSuffix(spec, ":") + ":" + option
@@ -188,12 +189,12 @@ type count struct {
 	all, lost              int // with a verdict, and without
 	regressed, improved    int
 	failed                 int
-	mean, spread, expected float64 // change, median spread, and detections that the power promises
+	mean, spread, expected float64 // change, spread, and share of detections that the power promises
 }
 
 func (p *proving) count(planted bool, o regress.Options) count {
 	var n count
-	var spreads []float64
+	squares := 0.0
 	for _, x := range p.comparisons {
 		if x.planted != planted {
 			continue
@@ -204,7 +205,7 @@ func (p *proving) count(planted bool, o regress.Options) count {
 		}
 		n.all++
 		n.mean += x.c.Delta.Estimate
-		spreads = append(spreads, x.c.Spread)
+		squares += x.c.Spread * x.c.Spread
 		switch x.c.Mark {
 		case regress.Regressed:
 			n.regressed++
@@ -216,9 +217,12 @@ func (p *proving) count(planted bool, o regress.Options) count {
 		}
 	}
 	if n.all > 0 {
-		slices.Sort(spreads)
 		n.mean /= float64(n.all)
-		n.spread = spreads[len(spreads)/2]
+		// Squares of spreads have no bias; the median of spreads from few pairs is too
+		// small, and would promise too much.
+		n.spread = math.Sqrt(squares / float64(n.all))
+	}
+	if planted && n.all > 0 {
 		n.expected = regress.DetectionPower(p.replicates, n.spread, p.percent/100, o)
 	}
 	return n
@@ -230,7 +234,7 @@ func (p *proving) summary(a *app, o regress.Options) {
 	if same.all > 0 {
 		marks := same.regressed + same.improved
 		most := binomialLimit(same.all, 1-o.Confidence)
-		fmt.Fprintf(a.stdout, "\nunchanged: %d comparisons of %d pairs, median spread %.1f %%, mean change %+.2f %%\n", same.all, p.replicates, 100*same.spread, 100*same.mean)
+		fmt.Fprintf(a.stdout, "\nunchanged: %d comparisons of %d pairs, spread %.1f %%, mean change %+.2f %%\n", same.all, p.replicates, 100*same.spread, 100*same.mean)
 		fmt.Fprintf(a.stdout, "  false marks: %d (%d regressed, %d improved); runs that would have failed: %d; up to %d marks are within chance at a nominal %.3g %%\n",
 			marks, same.regressed, same.improved, same.failed, most, 100*(1-o.Confidence))
 		if marks > most {
@@ -239,7 +243,7 @@ func (p *proving) summary(a *app, o regress.Options) {
 	}
 	if more.all > 0 {
 		least := more.all - binomialLimit(more.all, 1-more.expected)
-		fmt.Fprintf(a.stdout, "planted %+g %%: %d comparisons of %d pairs, median spread %.1f %%, mean change %+.2f %%\n", p.percent, more.all, p.replicates, 100*more.spread, 100*more.mean)
+		fmt.Fprintf(a.stdout, "planted %+g %%: %d comparisons of %d pairs, spread %.1f %%, mean change %+.2f %%\n", p.percent, more.all, p.replicates, 100*more.spread, 100*more.mean)
 		fmt.Fprintf(a.stdout, "  detected: %d; the power at this spread promises %.1f, down to %d is within chance\n", more.regressed, more.expected*float64(more.all), least)
 		if more.regressed < least {
 			a.code = exitFail

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -53,4 +54,63 @@ func TestDocumentedCommands(t *testing.T) {
 	if checked < 8 {
 		t.Errorf("only %d commands were found: the documents have changed their form", checked)
 	}
+}
+
+// TestDocumentedTests: the tests that the documents tell people to run exist, with
+// the flags that they are given. go test itself passes where nothing matches.
+func TestDocumentedTests(t *testing.T) {
+	command := regexp.MustCompile("(?s)`(go test [^`]+)`")
+	checked := 0
+	for _, doc := range []string{"README.md", "docs/statistics.md", "docs/adr/0004-holm-null.md"} {
+		text, err := os.ReadFile("../../" + doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range command.FindAllStringSubmatch(string(text), -1) {
+			checked++
+			for _, fault := range faultsOf(t, strings.Fields(strings.ReplaceAll(found[1], "'", ""))) {
+				t.Errorf("%s: `%s`: %s", doc, found[1], fault)
+			}
+		}
+	}
+	if checked < 15 {
+		t.Errorf("only %d commands were found: the documents have changed their form", checked)
+	}
+}
+
+// faultsOf says what a command of go test asks for that is not there.
+func faultsOf(t *testing.T, words []string) (faults []string) {
+	t.Helper()
+	run := regexp.MustCompile(words[slices.Index(words, "-run")+1])
+	test := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	all := ""
+	for _, folder := range words {
+		if !strings.HasPrefix(folder, "./") {
+			continue
+		}
+		files, err := filepath.Glob(filepath.Join("../..", folder, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := false
+		for _, file := range files {
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all += string(source)
+			for _, name := range test.FindAllStringSubmatch(string(source), -1) {
+				found = found || run.MatchString(name[1])
+			}
+		}
+		if !found {
+			faults = append(faults, folder+" has no such test")
+		}
+	}
+	for _, flag := range []string{"families", "series"} {
+		if slices.Contains(words, "-"+flag) && !strings.Contains(all, `flag.Int("`+flag+`"`) {
+			faults = append(faults, "its tests have no flag -"+flag)
+		}
+	}
+	return faults
 }

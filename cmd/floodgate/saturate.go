@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -62,6 +60,7 @@ func (f *saturateFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.refserver, "refserver", "", "the reference server's program (default: beside floodgate)")
 	flags.StringVar(&f.targetDir, "target-dir", "", "folder with descriptions of your own for target:NAME")
 	flags.BoolVar(&f.adapt, "adapt", false, "leave out of the scenario what a target cannot do, for all targets alike")
+	addProject(flags, &f.project)
 	flags.StringVar(&f.color, "color", "auto", "auto, always or never")
 }
 
@@ -87,13 +86,21 @@ the answer is a lower bound and says so. With two targets both are searched in
 turn, the first as the baseline.
 
 It exits with 1 if no rate holds, or if --at-least does not, and with 3 if that
-could not be measured. An interrupt keeps what was found.`,
+could not be measured. An interrupt keeps what was found.
+
+` + targetWords,
 		Example: `  floodgate saturate burst_300k
   floodgate saturate packed_3m --target refserver:reader=coupled --loss 0.1%
   floodgate saturate burst_300k --target target:statsd_exporter --target refserver --adapt
+  floodgate saturate burst_300k --target git:HEAD~1 --target git:HEAD
   floodgate saturate burst_300k --at-least 300k --confirm 3`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.saturate(cmd.Context(), args[0], &f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, _, err := a.applyTargets(cmd.Flags(), &f.runFlags); err != nil {
+				return err
+			}
+			return a.saturate(cmd.Context(), args[0], &f)
+		},
 	}
 	f.add(cmd.Flags())
 	cmd.ValidArgsFunction = completeScenarios
@@ -112,7 +119,10 @@ func (a *app) saturate(ctx context.Context, name string, f *saturateFlags) error
 	if err := a.build(ctx, f.git, config.Variants); err != nil {
 		return err
 	}
-	if err := prepareSaturation(f.out); err != nil {
+	if err := prepareOut(f.out); err != nil {
+		return err
+	}
+	if err := removeReports(saturationFiles, f.out); err != nil {
 		return err
 	}
 	progress := &searchProgress{w: a.stderr, terminal: isTerminal(a.stderr) && os.Getenv("TERM") != "dumb", started: time.Now()}
@@ -236,7 +246,11 @@ func (s *searching) run(ctx context.Context) error {
 		return err
 	}
 	for _, v := range s.config.Variants {
-		s.report.Targets = append(s.report.Targets, reports.Saturated{Role: v.Role, Spec: v.Spec})
+		t := reports.Saturated{Role: v.Role, Spec: v.Spec}
+		if v.Revision != nil {
+			t.Commit = v.Revision.Commit
+		}
+		s.report.Targets = append(s.report.Targets, t)
 	}
 	for more := true; more; {
 		more = false
@@ -354,32 +368,10 @@ var saturationFiles = map[string]func(io.Writer, reports.Saturation) error{
 	"saturation.json": reports.SaturationJSON,
 }
 
-// prepareSaturation is prepareOut, also for the reports of an earlier search.
-func prepareSaturation(out string) error {
-	if err := prepareOut(out); err != nil {
-		return err
-	}
-	for name := range saturationFiles {
-		if err := os.Remove(filepath.Join(out, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return usagef("cannot use --out: %w", err)
-		}
-	}
-	return nil
-}
-
 // showSaturation writes the reports and prints the curves. A disk that is full
 // does not keep it from printing.
 func (a *app) showSaturation(s reports.Saturation, f *saturateFlags) error {
-	var unwritten error
-	for name, render := range saturationFiles {
-		var b bytes.Buffer
-		if err := render(&b, s); err != nil {
-			return fmt.Errorf("cannot render %s: %w", name, err)
-		}
-		if err := os.WriteFile(filepath.Join(f.out, name), b.Bytes(), 0o644); err != nil {
-			unwritten = fmt.Errorf("cannot write reports: %w", err)
-		}
-	}
+	unwritten := writeReports(saturationFiles, s, f.out)
 	if err := reports.SaturationTerminal(a.stdout, s, reports.TerminalOptions{Color: useColor(f.color, a.stdout), Width: width(a.stdout)}); err != nil {
 		return errors.Join(unwritten, fmt.Errorf("cannot print the curve: %w", err))
 	}

@@ -14,7 +14,7 @@ import (
 func (a *app) targetsCommand() *cobra.Command {
 	var rf runFlags
 	cmd := &cobra.Command{
-		Use: "targets", Short: "List, show and check descriptions of servers", Args: cobra.NoArgs,
+		Use: "targets", Short: "List, show, check and probe descriptions of servers", Args: cobra.NoArgs,
 		Long: `A target is a server that is described by a file: how its program is found,
 started and ended, and what it can do. With target:NAME it is a variant of run
 and bench. Folders of your own descriptions are named with --target-dir; a name
@@ -52,7 +52,7 @@ there goes before the same name here.`,
 		Example: "  floodgate targets check mine/my_server.yaml",
 		RunE:    func(_ *cobra.Command, args []string) error { return a.checkTargets(&rf, args) },
 	}
-	cmd.AddCommand(list, show, check)
+	cmd.AddCommand(list, show, check, a.probeCommand(&rf))
 	return cmd
 }
 

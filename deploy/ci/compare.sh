@@ -1,25 +1,26 @@
 #!/bin/sh
-# Compares what a pull or merge request would change: builds its merge base and its
-# head, measures both with floodgate bench, and tells the result where the change is
+# Compares what a pull or merge request would change: its merge base and its head are
+# built and measured by floodgate bench, and the result is told where the change is
 # discussed. action.yml and gitlab.yml call it; it runs by hand as well.
 #
 #   compare.sh           measure, then publish; exits with the decision
-#   compare.sh measure   build and measure only; exits with the decision
+#   compare.sh measure   measure only; exits with the decision
 #   compare.sh publish   write or update the comment about what was measured
 #
-# What it is told, all optional but the base, by the environment:
+# How the server is built and started, floodgate.yaml says (floodgate init). What
+# else it is told, all optional but the base, by the environment:
 #
 #   FLOODGATE_BASE        branch or commit to compare with (default: of the request)
 #   FLOODGATE_HEAD        commit to judge (default: HEAD)
-#   FLOODGATE_BUILD       command that builds the server in a checkout (make build)
-#   FLOODGATE_BINARY      the server that it builds, within the checkout (bin/refserver)
-#   FLOODGATE_TARGET      the server's description, for one with flags of its own
 #   FLOODGATE_OPTIONS     options of both variants, such as reader=decoupled,GOGC=50
-#   FLOODGATE_SCENARIOS   names or files, separated by blanks (the default suite)
-#   FLOODGATE_REPLICATES  pairs per scenario (each scenario's own number)
-#   FLOODGATE_FLAGS       more flags of floodgate bench, separated by blanks
+#   FLOODGATE_SCENARIOS   names or files, separated by blanks (those of floodgate.yaml,
+#                         or else the default suite)
+#   FLOODGATE_REPLICATES  pairs per scenario (that of floodgate.yaml, or else each
+#                         scenario's own number)
+#   FLOODGATE_FLAGS       more flags of floodgate bench, separated by blanks, such as
+#                         --target mine --target-dir ci/targets
 #   FLOODGATE_OUT         folder for records and reports (out)
-#   FLOODGATE             the program (bin/floodgate of the head, or of the PATH)
+#   FLOODGATE             the program (bin/floodgate, or else floodgate of the PATH)
 #   FLOODGATE_KEY         tells the comments of several comparisons apart
 #   FLOODGATE_TOKEN       may write comments; without it there is none
 #   FLOODGATE_AUTHOR      who the token is (github-actions[bot]; on GitLab it is asked)
@@ -28,13 +29,11 @@
 # mistake in the call, 3 could not be measured, 130 interrupted.
 set -eu
 
-build=${FLOODGATE_BUILD:-make build}
-binary=${FLOODGATE_BINARY:-bin/refserver}
-options=${FLOODGATE_OPTIONS:-}
+options=${FLOODGATE_OPTIONS:+:$FLOODGATE_OPTIONS}
 out=${FLOODGATE_OUT:-out}
 head=${FLOODGATE_HEAD:-HEAD}
 marker="<!-- floodgate${FLOODGATE_KEY:+:$FLOODGATE_KEY} -->"
-footer='' trees='' bench=''
+footer='' bench=''
 
 # github and gitlab say where this runs.
 github() { [ "${GITHUB_ACTIONS:-}" = true ]; }
@@ -107,35 +106,9 @@ finish() {
 	exit "$1"
 }
 
-# cleanup ends what is running, and removes the checkouts.
+# cleanup ends what is running: floodgate leaves nothing behind.
 cleanup() {
 	if [ -n "$bench" ] && kill -TERM "$bench" 2>/dev/null; then wait "$bench" || :; fi
-	if [ -z "$trees" ]; then return; fi
-	for role in baseline candidate; do
-		git worktree remove --force "$trees/$role" >/dev/null 2>&1 || :
-	done
-	rm -rf "$trees"
-}
-
-# checkout ROLE COMMIT builds a commit in a checkout of its own.
-checkout() {
-	git worktree add --quiet --detach "$trees/$1" "$2" >&2
-	say "building the $1, $2: $build"
-	if ! (cd "$trees/$1" && sh -c "$build") >&2; then
-		finish 3 "The $1 ($2) cannot be built: \`$build\` failed."
-	fi
-	if [ ! -x "$trees/$1/$binary" ]; then
-		finish 2 "The $1 ($2) was built with \`$build\`, and there is no program \`$binary\`."
-	fi
-}
-
-# variant ROLE is what floodgate is to start.
-variant() {
-	if [ -n "${FLOODGATE_TARGET:-}" ]; then
-		echo "target:$FLOODGATE_TARGET:binary=$trees/$1/$binary${options:+,$options}"
-	else
-		echo "bin:$trees/$1/$binary${options:+:$options}"
-	fi
 }
 
 measure() {
@@ -157,19 +130,16 @@ measure() {
 	if [ "$baseline" = "$candidate" ]; then finish 2 "\`$base\` has all of \`$head\`: there is nothing to compare."; fi
 	footer="<sub>Baseline $baseline, candidate $candidate.</sub> $footer"
 
-	trees=$(mktemp -d)
+	program=${FLOODGATE:-bin/floodgate}
+	if [ -z "${FLOODGATE:-}" ] && [ ! -x "$program" ]; then program=floodgate; fi
 	trap cleanup EXIT
 	trap 'exit 130' INT TERM
-	checkout baseline "$baseline"
-	checkout candidate "$candidate"
-	program=${FLOODGATE:-$trees/candidate/bin/floodgate}
-	if [ -z "${FLOODGATE:-}" ] && [ ! -x "$program" ]; then program=floodgate; fi
 	code=0
 	# In the background, so that a signal reaches it: a shell hears none until what
 	# it runs has ended. Lists of words are meant to be split.
 	# shellcheck disable=SC2086
-	"$program" bench ${FLOODGATE_SCENARIOS:-} --baseline "$(variant baseline)" --candidate "$(variant candidate)" \
-		--replicates "${FLOODGATE_REPLICATES:-0}" --out "$out" ${FLOODGATE_FLAGS:-} &
+	"$program" bench ${FLOODGATE_SCENARIOS:-} --baseline "git:$baseline$options" --candidate "git:$candidate$options" \
+		${FLOODGATE_REPLICATES:+--replicates "$FLOODGATE_REPLICATES"} --out "$out" ${FLOODGATE_FLAGS:-} &
 	bench=$!
 	wait "$bench" || code=$?
 	bench=''

@@ -172,7 +172,7 @@ func deliver(corpus *loadgen.Corpus, visit func(*payload.Series)) {
 // comes as series.
 func TestSketchesArrive(t *testing.T) {
 	corpus := corpusOf(t)
-	seen := newArrivals(newExpectations(corpus))
+	seen := newArrivals(newExpectations(corpus.Expected()))
 	distributions := map[string]bool{}
 	for x := range corpus.Expected() {
 		if x.Kind != dogstatsd.Distribution {
@@ -199,7 +199,7 @@ func TestSketchesArrive(t *testing.T) {
 
 func TestArrivals(t *testing.T) {
 	corpus := corpusOf(t)
-	expected := newExpectations(corpus)
+	expected := newExpectations(corpus.Expected())
 	if len(expected.keys) != 60 {
 		t.Fatalf("%d contextKeys expected, want 60", len(expected.keys))
 	}

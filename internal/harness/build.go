@@ -82,7 +82,7 @@ func (g GitBuilds) Build(ctx context.Context, variants []Variant, told Building)
 		if err != nil {
 			return err
 		}
-		variants[i].Path = a.Path
+		variants[i].Path, variants[i].BuiltBy = a.Path, g.command(v.description())
 	}
 	return nil
 }
@@ -121,5 +121,5 @@ func (v Variant) source() *record.Source {
 	if v.Revision == nil {
 		return nil
 	}
-	return &record.Source{Ref: v.Revision.Ref, Commit: v.Revision.Commit, Tree: v.Revision.Tree}
+	return &record.Source{Ref: v.Revision.Ref, Commit: v.Revision.Commit, Tree: v.Revision.Tree, Command: v.BuiltBy}
 }

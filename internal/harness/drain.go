@@ -42,15 +42,23 @@ func (s *session) silent() bool {
 	s.mu.Lock()
 	idle, known := idleFor(s.ticks, steps)
 	s.mu.Unlock()
-	since := time.Since(s.loadEnd)
+	// A target that waits for the intake to come back does nothing meanwhile.
+	since := time.Since(later(s.loadEnd, s.loadStart.Add(s.scenario.Intake.OutageFrom+s.scenario.Intake.OutageFor)))
 	if idle && known && since > time.Duration(steps)*sampleInterval {
 		return true
 	}
 	if t.Sink == scenarios.SinkNone || t.Sink == scenarios.SinkPrometheus {
 		return !known && since > flushes // what is asked for shows nothing
 	}
-	last := s.intake.Activity().Last
-	return since > flushes && time.Since(last) > flushes
+	activity := s.intake.Activity()
+	return since > flushes && time.Since(later(activity.Last, activity.Struck.Last)) > flushes
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // lastAnswer asks once more, with time to spare, for the statistics of a target

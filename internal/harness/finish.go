@@ -30,13 +30,13 @@ func (s *session) finish() error {
 		return err
 	}
 
-	o := observation{load: s.result, oneLine: oneLine(s.scenario.Load, s.prepared), drops: s.drops, stats: stats, outcome: seen.outcome(), uncounted: uncounted}
+	o := observation{load: s.sentByAll(), oneLine: oneLine(s.scenario.Load, s.prepared), drops: s.drops, stats: stats, outcome: seen.outcome(), uncounted: uncounted}
 	corpus := s.scenario.Load.Corpus
 	o.hostile = s.prepared.hostile()
 	o.manyEvents = corpus.PackedValues > 1 || corpus.SampledShare > 0 || s.scenario.Load.Replay != nil
 	ledger, faults, warnings := account(o)
 	faults = append(faults, clientFaults(s.result)...)
-	s.record.Ledger = ledger
+	s.record.Ledger = s.ownShare(ledger)
 	s.record.Warnings = append(s.record.Warnings, warnings...)
 	if ledger.Sent > 0 && !uncounted && ledger.Lost() == 0 && ledger.GivenUp == 0 {
 		s.record.Values = &o.outcome.values
@@ -47,7 +47,7 @@ func (s *session) finish() error {
 		intake: s.intake.Activity(), rssPeak: s.rssPeak, pss: s.pss, elapsed: s.drainEnd.Sub(s.loadStart), loadEnded: s.loadEnd, uncounted: uncounted,
 	}
 	if tellsAges(&ledger, &o.outcome, s.variant.description().Sink) {
-		f.freshness = freshness(s.schedule, s.loadStart, seen.steps)
+		f.freshness = freshness(s.wholeSchedule(), s.loadStart, seen.steps)
 	}
 	if state, ended := s.process.State(); ended && s.cpuBefore != nil {
 		cpu := state.CPU - *s.cpuBefore

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net"
@@ -21,14 +22,16 @@ import (
 type addresses struct {
 	transport scenarios.Transport
 	load      string // URL of the socket under load
+	host      string // of it; empty for the loopback
 	port      int    // of it, 0 for a unix socket
 	socket    string // its path, empty for UDP and TCP
 	own       int    // TCP port of the target's own endpoint, for statistics and readiness
 	file      string // of the final statistics
 }
 
-// newAddresses picks free ports, and files in dir.
-func newAddresses(transport scenarios.Transport, dir string) (addresses, error) {
+// newAddresses picks free ports, and files in dir. Where listen is a host and a
+// port, the socket under load is there.
+func newAddresses(transport scenarios.Transport, dir, listen string) (addresses, error) {
 	a := addresses{transport: transport, file: filepath.Join(dir, "stats.json")}
 	if transport == scenarios.Unixgram || transport == scenarios.UnixStream {
 		a.socket = filepath.Join(dir, "target.sock")
@@ -36,6 +39,12 @@ func newAddresses(transport scenarios.Transport, dir string) (addresses, error) 
 			return a, fmt.Errorf("cannot make a unix socket at %s: its path has %d bytes and may have %d, set TMPDIR to a shorter folder", a.socket, len(a.socket), longestSocketPath)
 		}
 		a.load = string(transport) + "://" + a.socket
+	} else if listen != "" {
+		host, port, err := splitListen(listen)
+		if err != nil {
+			return a, err
+		}
+		a.host, a.port, a.load = host, port, string(transport)+"://"+listen
 	} else {
 		port, err := target.FreePort(loopback, string(transport))
 		if err != nil {
@@ -59,6 +68,14 @@ func (a addresses) udp() int {
 		return 0
 	}
 	return a.port
+}
+
+// to is the URL that this machine reaches the socket under load by.
+func (a addresses) to() string {
+	if ip := net.ParseIP(a.host); ip != nil && ip.IsUnspecified() {
+		return string(a.transport) + "://" + net.JoinHostPort(loopback, strconv.Itoa(a.port))
+	}
+	return a.load
 }
 
 const loopback = "127.0.0.1"
@@ -122,7 +139,7 @@ func (v Variant) launch(setup scenarios.TargetSetup, a addresses, dir string) sc
 		Options: map[string]string{}, FreeTCP: func() (int, error) { return target.FreePort(loopback, "tcp") },
 	}
 	if a.port != 0 {
-		l.Host = loopback
+		l.Host = cmp.Or(a.host, loopback)
 	}
 	for _, o := range v.Options {
 		if !isVariable(o.Key) {

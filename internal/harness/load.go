@@ -129,11 +129,22 @@ func (p *prepared) replay(s *scenarios.Scenario) error {
 		}
 	}
 	s.Load.Schedule.Count, s.Load.Schedule.Over = p.schedule.Total(), p.schedule.End()
+	if err := s.OutageFault(); err != nil {
+		return fmt.Errorf("the intake's outage cannot be waited for: %w", err)
+	}
 	return nil
 }
 
 // hostile is how many lines of the load are no messages by intention.
 func (p *prepared) hostile() int64 {
+	if p.whole != nil {
+		return p.whole.hostile
+	}
+	return p.ownHostile()
+}
+
+// ownHostile is hostile of what this generator sends.
+func (p *prepared) ownHostile() int64 {
 	if p.corpus == nil {
 		return 0
 	}

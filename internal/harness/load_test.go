@@ -51,7 +51,8 @@ func TestSchedulesAgree(t *testing.T) {
 // time: of an even load, the first messages.
 const mostDigested = 320_000
 
-// TestDigests pins the load of every scenario that is shipped. A digest that
+// TestDigests pins the load of every scenario that is shipped, and what its intake
+// does to uploads. A digest that
 // changes means that results from before may no longer be compared with new
 // ones, and belongs into the changelog.
 func TestDigests(t *testing.T) {
@@ -83,6 +84,9 @@ func TestDigests(t *testing.T) {
 		fmt.Fprintf(&got, "%s %s\n  %d messages, %d datagrams, %d hostile; due by each eighth:", s.Name, corpus.Digest(), corpus.Messages(), corpus.Datagrams(), totals.Hostile())
 		for eighth := range 9 {
 			fmt.Fprintf(&got, " %d", schedule.DueBy(schedule.End()*time.Duration(eighth)/8))
+		}
+		if s.Intake.Faulty() {
+			fmt.Fprintf(&got, "\n  the intake %s", s.Intake.Words())
 		}
 		got.WriteString("\n")
 	}

@@ -15,6 +15,9 @@ import (
 // load: a comparison of different ones would be none.
 func (c Config) narrow() (narrowed []scenarios.Scenario, warnings map[string]string, err error) {
 	warnings = map[string]string{}
+	if c.Shard.sends() {
+		return c.Scenarios, warnings, nil // the shard beside the target knows what it can take
+	}
 	var faults []error
 	for _, s := range c.Scenarios {
 		var left, lacking []string
@@ -40,8 +43,8 @@ func (c Config) narrow() (narrowed []scenarios.Scenario, warnings map[string]str
 		}
 		if len(left) > 0 {
 			slices.Sort(lacking)
-			warnings[s.Name] = fmt.Sprintf("adapted for %s: the load has no %s, unlike the scenario",
-				strings.Join(slices.Compact(lacking), " and "), strings.Join(left, "; no "))
+			warnings[s.Name] = fmt.Sprintf("adapted for %s: without %s, unlike the scenario",
+				strings.Join(slices.Compact(lacking), " and "), strings.Join(left, "; without "))
 		}
 		narrowed = append(narrowed, s)
 	}

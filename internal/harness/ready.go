@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -54,7 +53,7 @@ func bound(a addresses) error {
 		// The file of a socket is there before it listens, and a port tells nobody.
 		network, address := "unix", a.socket
 		if a.transport == scenarios.TCP {
-			network, address = "tcp", net.JoinHostPort(loopback, strconv.Itoa(a.port))
+			network, address = "tcp", strings.TrimPrefix(a.to(), "tcp://")
 		}
 		conn, err := net.DialTimeout(network, address, time.Second)
 		if err != nil {

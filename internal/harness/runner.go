@@ -34,6 +34,8 @@ type Config struct {
 	// Adapt leaves out of a scenario, for all variants alike, what one of their
 	// targets cannot do. Without it such a scenario is refused.
 	Adapt bool
+	// Shard, if not nil, makes this run one of several that offer a load together.
+	Shard *Shard
 	// Looks, if not nil, lets scenarios end before all their pairs are run.
 	Looks *Looks
 	// OnEvent, if not nil, is told what happens as it happens, on the goroutine
@@ -50,6 +52,9 @@ func (c Config) Validate() error {
 		if err := loadFault(&s); err != nil {
 			return fmt.Errorf("cannot run scenario %s: %w", s.Name, err)
 		}
+	}
+	if err := c.shardFault(); err != nil {
+		return err
 	}
 	_, _, err := c.narrow()
 	return err
@@ -97,6 +102,9 @@ func Run(ctx context.Context, config Config) ([]*record.Record, error) {
 	if r.config.Scenarios, r.adapted, err = config.narrow(); err != nil {
 		return nil, err
 	}
+	if err := record.WritePlan(config.Out, r.plan()); err != nil {
+		return nil, err
+	}
 	plan := NewPlan(config.Scenarios, r.replicates, roles, config.Seed)
 	r.total = plan.Replicates()
 	for _, pair := range plan.Pairs {
@@ -127,16 +135,32 @@ type runner struct {
 	total      int
 }
 
+// plan is what the run sets out to do.
+func (r *runner) plan() record.Plan {
+	var p record.Plan
+	for _, v := range r.config.Variants {
+		p.Variants = append(p.Variants, v.record())
+	}
+	for _, s := range r.config.Scenarios {
+		p.Scenarios = append(p.Scenarios, record.Planned{Name: s.Name, YAML: string(s.Source), File: s.File, Replicates: r.replicates[s.Name]})
+	}
+	return p
+}
+
 // prepared is what is made once per scenario, before any clock starts.
 type prepared struct {
 	corpus   *loadgen.Corpus // nil for an idle load
 	schedule loadgen.Schedule
+	whole    *whole // of all shards; nil for a load that is not shared
 	expected *expectations
 	ceiling  *record.Ceiling // of the generator; nil where it is not known
 	doubt    string          // why it is not, for the records; empty where none is wanted
 }
 
 func (p *prepared) oneLine() bool {
+	if p.whole != nil {
+		return p.whole.datagrams == p.whole.messages
+	}
 	return p.corpus == nil || int64(p.corpus.Datagrams()) == p.corpus.Messages()
 }
 
@@ -157,6 +181,8 @@ func (r *runner) prepare(ctx context.Context, s *scenarios.Scenario) (*prepared,
 	switch {
 	case s.Load.Replay != nil:
 		err = p.replay(s)
+	case r.config.Shard != nil:
+		err = p.share(ctx, s.Load, r.config.Shard)
 	default:
 		if p.schedule, err = newSchedule(s.Load.Schedule); err == nil && s.Load.Schedule.Count > 0 {
 			p.corpus, err = loadgen.NewCorpus(ctx, newCorpusConfig(s.Load, p.schedule))
@@ -165,8 +191,8 @@ func (r *runner) prepare(ctx context.Context, s *scenarios.Scenario) (*prepared,
 	if err != nil {
 		return nil, fmt.Errorf("cannot prepare the load of %s: %w", s.Name, err)
 	}
-	if p.corpus != nil {
-		p.expected = newExpectations(p.corpus)
+	if p.corpus != nil && p.whole == nil {
+		p.expected = newExpectations(p.corpus.Expected())
 	}
 	// No target is alive yet that it could disturb.
 	if p.ceiling, err = newCeiling(ctx, s.Load, p.corpus, p.schedule); ctx.Err() != nil {
@@ -199,7 +225,7 @@ func (r *runner) pair(ctx context.Context, pair Pair) error {
 		for _, rec := range records {
 			valid = valid && rec.Invalid == ""
 		}
-		if valid || final || r.repeats[s.Name] >= s.Limits.Retries {
+		if valid || final || r.config.Shard != nil || r.repeats[s.Name] >= s.Limits.Retries {
 			r.done = behind + len(pair.Roles)
 			return nil
 		}
@@ -235,12 +261,9 @@ func (r *runner) setAside(records []*record.Record) error {
 		if rec.Invalid != "" {
 			continue
 		}
-		path := func() string {
-			return record.Path(r.config.Out, rec.Scenario, rec.Variant.Role, rec.Replicate, rec.Attempt, rec.Invalid != "")
-		}
-		before := path()
+		before := rec.Path(r.config.Out)
 		rec.Invalid = otherInvalid
-		if err := record.Write(path(), rec); err != nil {
+		if err := record.Write(rec.Path(r.config.Out), rec); err != nil {
 			return err
 		}
 		if err := os.Remove(before); err != nil {
@@ -273,8 +296,7 @@ func (r *runner) inBlock(ctx context.Context, s *scenarios.Scenario, p *prepared
 
 // keep writes the record of a replicate that has ended.
 func (r *runner) keep(rec *record.Record) error {
-	path := record.Path(r.config.Out, rec.Scenario, rec.Variant.Role, rec.Replicate, rec.Attempt, rec.Invalid != "")
-	if err := record.Write(path, rec); err != nil {
+	if err := record.Write(rec.Path(r.config.Out), rec); err != nil {
 		return err
 	}
 	r.records = append(r.records, rec)
@@ -342,6 +364,9 @@ func (r *runner) open(s *scenarios.Scenario, p *prepared, pair Pair, v Variant, 
 		os.RemoveAll(dir)
 		return nil, err
 	}
+	if shard := r.config.Shard; shard != nil {
+		session.shard, session.startAt, session.record.Shard = shard, shard.At[pair.Replicate], shard.record(pair.Replicate)
+	}
 	return session, nil
 }
 
@@ -354,26 +379,35 @@ func (s *session) conclude(ctx context.Context, err error) (final bool, _ error)
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case s.shard.sends():
+		err = s.finishSending()
+	default:
 		err = s.finish()
 	}
 	final, err = s.settle(err)
+	s.describeIntake()
 	s.describeHost()
 	return final, err
 }
 
 // newRecord fills in what is known before the replicate starts.
 func (r *runner) newRecord(s *scenarios.Scenario, p *prepared, pair Pair, v Variant, attempt int) (*record.Record, error) {
-	digest, err := target.Digest(v.Path)
-	if err != nil {
-		return nil, err
+	var digest, description string
+	if !r.config.Shard.sends() {
+		var err error
+		if digest, err = target.Digest(v.Path); err != nil {
+			return nil, err
+		}
+		description = string(v.description().Source)
 	}
 	rec := &record.Record{
 		Schema: record.Schema, Scenario: s.Name, Variant: v.record(), Replicate: pair.Replicate, Attempt: attempt,
 		Order: pair.recordOrder(s.Order, r.position, r.replicates[s.Name], r.config.Looks), Seed: r.config.Seed, Started: time.Now(),
 		Build:       record.Build{Floodgate: r.config.Version, GoVersion: runtime.Version(), TargetPath: v.Path, TargetDigest: digest, Source: v.source()},
 		Environment: environment(),
-		Config:      record.Config{ScenarioYAML: string(s.Source), ScenarioFile: s.File},
+		Config:      record.Config{ScenarioYAML: string(s.Source), ScenarioFile: s.File, TargetYAML: description},
 	}
 	if text := r.adapted[s.Name]; text != "" {
 		rec.Warnings = append(rec.Warnings, text)
@@ -420,11 +454,14 @@ func (s *session) describeHost() {
 }
 
 // recordFile is the name of a record's file, as record.Path makes it.
-var recordFile = regexp.MustCompile(`^\d+(\.invalid\d+)?\.json$`)
+var recordFile = regexp.MustCompile(`^\d+(\.shard\d+of\d+)?(\.invalid\d+)?\.json$`)
 
-// removeRecords deletes the records of an earlier run, so that they are not
-// mixed with this one's. It touches no other file.
+// removeRecords deletes the records of an earlier run and its plan, so that they
+// are not mixed with this one's. It touches no other file.
 func removeRecords(out string) error {
+	if err := record.RemovePlan(out); err != nil {
+		return err
+	}
 	folders, err := os.ReadDir(out)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot remove earlier records: %w", err)

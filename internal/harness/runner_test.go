@@ -230,6 +230,7 @@ func TestRemoveRecords(t *testing.T) {
 	stays := filepath.Join(out, "x", record.Baseline, "notes.json")
 	for _, path := range []string{
 		stays,
+		filepath.Join(out, "plan.json"),
 		record.Path(out, "x", record.Baseline, 0, 0, false),
 		record.Path(out, "x", record.Candidate, 123, 4, true),
 	} {
@@ -259,7 +260,7 @@ func TestRemoveRecords(t *testing.T) {
 }
 
 func TestLongSocketPath(t *testing.T) {
-	if _, err := newAddresses(scenarios.Unixgram, strings.Repeat("x", 100)); err == nil || !strings.Contains(err.Error(), "set TMPDIR") {
+	if _, err := newAddresses(scenarios.Unixgram, strings.Repeat("x", 100), ""); err == nil || !strings.Contains(err.Error(), "set TMPDIR") {
 		t.Errorf("a path that no unix socket can have: %v", err)
 	}
 }

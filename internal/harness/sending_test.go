@@ -211,7 +211,7 @@ func TestAddresses(t *testing.T) {
 	for transport, want := range map[scenarios.Transport]string{
 		scenarios.UDP: "udp://127.0.0.1:", scenarios.TCP: "tcp://127.0.0.1:", scenarios.Unixgram: "unixgram:///", scenarios.UnixStream: "unixstream:///",
 	} {
-		a, err := newAddresses(transport, t.TempDir())
+		a, err := newAddresses(transport, t.TempDir(), "")
 		if err != nil {
 			t.Fatal(err)
 		}

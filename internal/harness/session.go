@@ -28,6 +28,7 @@ type session struct {
 	prepared *prepared
 	schedule loadgen.Schedule
 	startAt  time.Time // of the load; zero: as soon as it is ready
+	shard    *Shard    // nil for a load that is not shared
 	record   *record.Record
 	dir      string
 
@@ -84,6 +85,9 @@ type phaseRun struct {
 
 // phases are the steps of a session in their order.
 func (s *session) phases() []phaseRun {
+	if s.shard.sends() {
+		return []phaseRun{{record.PhaseWarmUp, s.standByToSend}, {record.PhaseMeasuring, s.send}}
+	}
 	return []phaseRun{
 		{record.PhaseStarting, s.start},
 		{record.PhaseWarmUp, s.watch},
@@ -106,13 +110,14 @@ func (s *session) phase(name string, run func() error) error {
 // start brings up intake and target and waits until the target is ready.
 func (s *session) start(ctx context.Context) error {
 	var err error
-	if s.addresses, err = newAddresses(s.scenario.Load.Transport, s.dir); err != nil {
+	if s.addresses, err = newAddresses(s.scenario.Load.Transport, s.dir, s.shard.listens()); err != nil {
 		return err
 	}
 	config, err := s.variant.intakeConfig(s.scenario.Target, s.addresses, s.dir)
 	if err != nil {
 		return err
 	}
+	config.Faults, config.FaultsWait = intakeFaults(s.scenario.Intake, s.record), true
 	if s.intake, err = intake.New(config); err != nil {
 		return err
 	}
@@ -173,6 +178,9 @@ func (s *session) await(ctx context.Context, by scenarios.ReadyBy, what string) 
 
 // watch starts the sampler and lets the target settle.
 func (s *session) watch(ctx context.Context) error {
+	if err := s.standBy(ctx, s.scenario.Limits.WarmUp); err != nil {
+		return err
+	}
 	config := procfs.Default()
 	config.PID, config.Port, config.Interval, config.OnTick = s.process.PID(), s.addresses.udp(), sampleInterval, s.tick
 	config.Limit = mostReadings(s.scenario)
@@ -247,23 +255,31 @@ func (s *session) load(ctx context.Context) error {
 	if schedule.Total() == 0 {
 		s.loadStart = time.Now()
 		s.loadEnd = s.loadStart.Add(schedule.End())
+		s.intake.BeginFaults(s.loadStart)
 		return s.alive(s.wait(ctx, schedule.End()))
 	}
-	network, address, err := loadgen.SplitURL(s.addresses.load)
+	return s.alive(s.offer(ctx, s.addresses.to()))
+}
+
+// offer sends the load to url.
+func (s *session) offer(ctx context.Context, url string) error {
+	network, address, err := loadgen.SplitURL(url)
 	if err != nil {
 		return err
 	}
-	sender, err := loadgen.Dial(network, address, dialOptions(s.scenario.Load))
+	options := dialOptions(s.scenario.Load)
+	options.AllowRemote = s.shard.allowsRemote()
+	sender, err := loadgen.Dial(network, address, options)
 	var refused *net.OpError
 	switch {
 	case err != nil && !errors.As(err, &refused):
 		return err // it is not the target's doing
 	case err != nil:
-		return s.alive(&invalid{reason: "the target was ready and does not listen: " + err.Error(), final: true})
+		return &invalid{reason: "the target was ready and does not listen: " + err.Error(), final: true}
 	}
 	defer sender.Close()
 	config := loadgen.DefaultConfig()
-	config.Schedule, config.Corpus, config.Sender = schedule, s.prepared.corpus, sender
+	config.Schedule, config.Corpus, config.Sender = s.schedule, s.prepared.corpus, sender
 	generator, err := loadgen.New(config)
 	if err != nil {
 		return err
@@ -271,16 +287,25 @@ func (s *session) load(ctx context.Context) error {
 	s.mu.Lock()
 	s.generator = generator
 	s.mu.Unlock()
-	// A receiver that stays full would keep the generator for ever.
-	ctx, cancelLoad := context.WithTimeoutCause(ctx, schedule.End()+s.scenario.Limits.Drain, &invalid{final: true,
-		reason: fmt.Sprintf("the target did not take the load within %v of its end: its socket stayed full", s.scenario.Limits.Drain)})
-	defer cancelLoad()
-	if s.loadStart = s.startAt; s.loadStart.IsZero() {
-		s.loadStart = time.Now().Add(10 * time.Millisecond)
+	now := time.Now()
+	s.loadStart = now.Add(10 * time.Millisecond)
+	if !s.startAt.IsZero() {
+		// By way of now: an instant of the wall clock has no monotonic reading.
+		s.loadStart = now.Add(s.startAt.Sub(now))
 	}
-	s.loadEnd = s.loadStart.Add(schedule.End())
+	if late := now.Sub(s.loadStart); s.shard != nil && late > 0 {
+		return &invalid{reason: fmt.Sprintf("the generator was ready %v after the instant that all shards begin at: choose a later one", late.Round(time.Millisecond))}
+	}
+	s.loadEnd = s.loadStart.Add(s.schedule.End())
+	if s.intake != nil { // the target is ours, and not another shard's
+		s.intake.BeginFaults(s.loadStart)
+	}
+	// A receiver that stays full would keep the generator for ever.
+	ctx, cancel := context.WithDeadlineCause(ctx, s.loadEnd.Add(s.scenario.Limits.Drain), &invalid{final: true,
+		reason: fmt.Sprintf("the target did not take the load within %v of its end: its socket stayed full", s.scenario.Limits.Drain)})
+	defer cancel()
 	s.result, err = generator.Run(ctx, s.loadStart)
-	return s.alive(err)
+	return err
 }
 
 // whileAlive is ctx until the target ends.
@@ -344,7 +369,7 @@ func (s *session) drain(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-limit.C:
-			s.warn(fmt.Sprintf("the target had not drained %v after the load ended", s.scenario.Limits.Drain))
+			s.warn(fmt.Sprintf("the target had not drained %v after the load ended%s", s.scenario.Limits.Drain, s.awaited()))
 			s.drainEnd = time.Now()
 			return nil
 		}
@@ -366,6 +391,9 @@ func (s *session) drained() bool {
 			return false
 		}
 	}
+	if s.awaited() != "" {
+		return false
+	}
 	s.mu.Lock()
 	done, told := drainedBy(s.ticks)
 	s.mu.Unlock()
@@ -376,10 +404,14 @@ func (s *session) drained() bool {
 func (s *session) wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
+	var ended <-chan struct{} // never, where there is no target
+	if s.process != nil {
+		ended = s.process.Done()
+	}
 	select {
 	case <-timer.C:
 		return nil
-	case <-s.process.Done():
+	case <-ended:
 		return s.alive(errors.New("ended"))
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -27,6 +27,7 @@ type Variant struct {
 	// Revision is what the program is built from; nil for one that is there. Such
 	// a variant has no Path before Finder.Build.
 	Revision *target.Revision
+	BuiltBy  []string // the words of the command that built it from there
 }
 
 // Finder turns what users write into variants.

@@ -33,6 +33,8 @@ type Config struct {
 	MaxConnections int
 
 	Faults Faults
+	// FaultsWait has the faults begin with BeginFaults instead of with Run.
+	FaultsWait bool
 }
 
 // Sinks are the ways in besides HTTP. Those that are not asked for do not exist.

@@ -13,6 +13,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"floodgate/internal/payload"
 )
 
@@ -29,7 +32,7 @@ func TestValidateNamesEveryFault(t *testing.T) {
 			Graphite: "nowhere", OTLPGRPC: "4317", Mapping: "etsi",
 			Scrape: Scrape{URL: "localhost:9102"}, Files: []File{{Lines: LinesInflux}, {Path: "x", Lines: "csv"}},
 		},
-		Faults: Faults{Latency: -1, LatencyShape: 9, ErrorRate: 1.5, ErrorStatus: 200, ResetRate: -1, OutageFrom: 2, OutageTo: 1, SlowRead: -1},
+		Faults: Faults{Latency: -1, LatencyShape: "normal", ErrorRate: 1.5, ErrorStatus: 200, ResetRate: -1, OutageFrom: 2, OutageTo: 1, SlowRead: -1},
 	}.Validate()
 	if err == nil {
 		t.Fatal("no error")
@@ -62,10 +65,11 @@ func TestFaultsOverTheWire(t *testing.T) {
 		name   string
 		faults Faults
 		status int
+		struck Struck
 	}{
-		{"errors", Faults{ErrorRate: 1, ErrorStatus: 429}, 429},
-		{"outage", Faults{OutageTo: time.Hour}, 503},
-		{"latency alone", Faults{Latency: time.Millisecond}, 202},
+		{"errors", Faults{ErrorRate: 1, ErrorStatus: 429}, 429, Struck{Uploads: 3, Errors: 3}},
+		{"outage, which hides errors", Faults{OutageTo: time.Hour, ErrorRate: 1, ErrorStatus: 429}, 503, Struck{Uploads: 3, Outage: 3}},
+		{"latency alone", Faults{Latency: time.Millisecond}, 202, Struck{Uploads: 3, Delayed: 3}},
 	}
 	for _, test := range tests {
 		c := run(t, func(config *Config) { config.Faults = test.faults })
@@ -80,6 +84,10 @@ func TestFaultsOverTheWire(t *testing.T) {
 			want = Activity{Requests: 1, Duplicates: 2, Bytes: int64(len(upload))}
 		}
 		activity(t, c, want)
+		struck := c.Activity().Struck
+		if diff := cmp.Diff(test.struck, struck, cmpopts.IgnoreFields(Struck{}, "Last")); diff != "" || struck.Last.IsZero() {
+			t.Errorf("%s: the last at %v, -want +got:\n%s", test.name, struck.Last, diff)
+		}
 		if warnings := c.Warnings(); len(warnings) != 0 {
 			t.Errorf("%s: faults on purpose are no warning: %q", test.name, warnings)
 		}
@@ -95,7 +103,7 @@ func TestFaultsInTime(t *testing.T) {
 	config.Faults = Faults{Latency: 3 * time.Second, OutageFrom: 10 * time.Second, OutageTo: 20 * time.Second}
 	upload := body(t, payload.Identity, 1)
 	synctest.Test(t, func(t *testing.T) {
-		sink := &Intake{config: config, created: time.Now(), started: time.Now(), spool: spool{memoryLimit: 1 << 20}}
+		sink := &Intake{config: config, created: time.Now(), spool: spool{memoryLimit: 1 << 20}}
 		post := func(ctx context.Context) int {
 			answer := httptest.NewRecorder()
 			request := httptest.NewRequestWithContext(ctx, http.MethodPost, PathSeries, bytes.NewReader(upload))
@@ -103,8 +111,19 @@ func TestFaultsInTime(t *testing.T) {
 			sink.serve(answer, request)
 			return answer.Code
 		}
+		// Before they begin, the faults spare what comes.
+		began := time.Now().Add(time.Second)
+		for range 2 {
+			if got := post(t.Context()); got != http.StatusAccepted || sink.Activity().Struck != (Struck{}) {
+				t.Fatalf("before the faults: %d, %+v", got, sink.Activity().Struck)
+			}
+			sink.BeginFaults(began)
+		}
+		for time.Now().Before(began) {
+			time.Sleep(time.Until(began))
+		}
 		for arrival := time.Duration(0); arrival < 24*time.Second; arrival += 3 * time.Second {
-			if got := time.Since(sink.started); got != arrival {
+			if got := time.Since(began); got != arrival {
 				t.Fatalf("at %v, want %v: each upload takes just the latency", got, arrival)
 			}
 			want := http.StatusAccepted
@@ -114,12 +133,19 @@ func TestFaultsInTime(t *testing.T) {
 			if got := post(t.Context()); got != want {
 				t.Errorf("arrival at %v: %d, want %d", arrival, got, want)
 			}
+			if last := sink.Activity().Struck.Last; !last.Equal(began.Add(arrival)) {
+				t.Errorf("the last upload came at %v, want %v", last.Sub(began), arrival)
+			}
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		before := time.Now()
 		if got := post(ctx); got != http.StatusServiceUnavailable || time.Since(before) != time.Second {
 			t.Errorf("stopped while it waited: %d after %v, want 503 at once, after 1s", got, time.Since(before))
+		}
+		struck := sink.Activity().Struck
+		if struck.Last = (time.Time{}); struck != (Struck{Uploads: 9, Delayed: 9, Outage: 3}) || struck.Refused() != 3 {
+			t.Errorf("%+v: what was cut short is refused by nothing that was asked for", struck)
 		}
 	})
 }
@@ -131,7 +157,7 @@ func TestStop(t *testing.T) {
 		status, _ := c.post(t, PathSeries, body(t, payload.Identity, 1))
 		answered <- status
 	}()
-	for c.arrivals.Load() == 0 {
+	for c.Activity().Struck.Uploads == 0 {
 		time.Sleep(time.Millisecond) // polls until the upload waits in the handler
 	}
 	go c.stop()
@@ -157,7 +183,7 @@ func TestStopCutsOffAnUploadThatHangs(t *testing.T) {
 	}
 	defer conn.Close()
 	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\nhalf", PathSeries)
-	for c.arrivals.Load() == 0 {
+	for c.Activity().Struck.Uploads == 0 {
 		time.Sleep(time.Millisecond) // polls until the handler waits for the rest
 	}
 	c.stop()

@@ -107,20 +107,7 @@ func TestLatencyShapes(t *testing.T) {
 	}
 }
 
-func TestParseFaults(t *testing.T) {
-	for text, want := range map[string]struct {
-		mean  time.Duration
-		shape LatencyShape
-	}{"20ms": {20 * time.Millisecond, Fixed}, "fixed:1s": {time.Second, Fixed}, "uniform:1s": {time.Second, Uniform}, "exponential:3us": {3 * time.Microsecond, Exponential}, "0s": {}} {
-		if mean, shape, err := ParseLatency(text); mean != want.mean || shape != want.shape || err != nil {
-			t.Errorf("%q: %v, %v, %v", text, mean, shape, err)
-		}
-	}
-	for _, text := range []string{"", "20", "-1s", "normal:1s", "uniform:", "uniform"} {
-		if _, _, err := ParseLatency(text); err == nil || !strings.Contains(err.Error(), "want a duration such as 20ms") {
-			t.Errorf("%q: %v", text, err)
-		}
-	}
+func TestParseOutage(t *testing.T) {
 	if from, to, err := ParseOutage("2s-5s"); from != 2*time.Second || to != 5*time.Second || err != nil {
 		t.Errorf("%v, %v, %v", from, to, err)
 	}
@@ -128,9 +115,6 @@ func TestParseFaults(t *testing.T) {
 		if _, _, err := ParseOutage(text); err == nil || !strings.Contains(err.Error(), "want FROM-TO since the start, such as 2s-5s") {
 			t.Errorf("%q: %v", text, err)
 		}
-	}
-	if got := LatencyShape(9).String(); got != "LatencyShape(9)" {
-		t.Error(got)
 	}
 }
 

@@ -68,7 +68,7 @@ type connKey struct{}
 // strike applies the faults to a request that has just come in. It does not
 // return when the connection is reset.
 func (i *Intake) strike(r *http.Request) *refusal {
-	d, err := i.decide(r.Context())
+	d, err := i.decide(r.Context(), true)
 	switch {
 	case err != nil:
 		return &refusal{http.StatusServiceUnavailable, err.Error()}
@@ -87,10 +87,19 @@ func (i *Intake) strike(r *http.Request) *refusal {
 const refusedOnPurpose = "refused on purpose, by the faults that the intake was given"
 
 // decide says what the faults want of an upload that has just come in, after
-// they have held it. It is an error that ctx ended in the meantime.
-func (i *Intake) decide(ctx context.Context) (Decision, error) {
-	d := i.config.Faults.Decide(i.arrivals.Add(1), time.Since(i.started))
+// they have held it. An error is nothing to one that is not answered. It is an
+// error that ctx ended in the meantime.
+func (i *Intake) decide(ctx context.Context, answered bool) (Decision, error) {
+	number, since := i.clock.number()
+	if number == 0 {
+		return Decision{}, nil
+	}
+	d := i.config.Faults.Decide(number, since)
+	if !answered {
+		d.Status = 0
+	}
 	if d.Delay > 0 {
+		i.clock.delayed.Add(1)
 		timer := time.NewTimer(d.Delay)
 		defer timer.Stop()
 		select {
@@ -99,6 +108,7 @@ func (i *Intake) decide(ctx context.Context) (Decision, error) {
 			return d, errStopping
 		}
 	}
+	i.clock.refused(d)
 	return d, nil
 }
 

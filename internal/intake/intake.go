@@ -8,6 +8,7 @@
 //	Refused      uploads answered with an error or cut off: nothing else is counted of them
 //	Unknown      requests to other paths: acknowledged, thrown away, warned of
 //	Invalid      uploads taken that turned out to be unreadable when decoded
+//	Struck       uploads that Faults have seen, and what these did to them
 //	Derived      series decoded that the mapping left out: they repeat others, or tell of the server
 //	Last         when the last upload of Requests had arrived
 //
@@ -70,8 +71,7 @@ type Intake struct {
 	scraper  *scraper         // likewise
 	created  time.Time        // with a monotonic reading: all times are taken against it
 	ran      atomic.Bool
-	started  time.Time     // of Run; written before the first request
-	arrivals atomic.Uint64 // requests that Faults have seen
+	clock    faultClock
 
 	requests, bytes, connections, duplicates, refused, unknown, unreadable, derived atomic.Int64
 
@@ -96,6 +96,7 @@ type Activity struct {
 	Unknown     int64
 	Invalid     int64
 	Derived     int64
+	Struck      Struck
 	Last        time.Time // zero before the first upload; with a monotonic clock reading
 }
 
@@ -164,7 +165,9 @@ func (i *Intake) Run(ctx context.Context) error {
 		return errors.New("cannot run the intake: it ran before, open a new one")
 	}
 	defer i.close()
-	i.started = time.Now()
+	if !i.config.FaultsWait {
+		i.BeginFaults(time.Now())
+	}
 	ways, ctx := errgroup.WithContext(ctx)
 	ways.Go(func() error { return i.serveHTTP(ctx) })
 	if i.graphite != nil {
@@ -234,6 +237,7 @@ func (i *Intake) Activity() Activity {
 		Unknown:     i.unknown.Load(),
 		Invalid:     i.unreadable.Load(),
 		Derived:     i.derived.Load(),
+		Struck:      i.clock.struck(),
 	}
 	if last := i.last.Load(); last != 0 {
 		a.Last = i.created.Add(time.Duration(last))

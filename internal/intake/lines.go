@@ -173,7 +173,7 @@ func (i *Intake) readGraphite(ctx context.Context, c *conn) {
 	for {
 		n, err := c.Read(buffer)
 		if n > 0 {
-			d, stopping := i.decide(ctx)
+			d, stopping := i.decide(ctx, false)
 			if d.Outage || d.Reset {
 				i.refused.Add(1)
 				c.reset()

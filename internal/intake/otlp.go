@@ -85,7 +85,7 @@ func (i *Intake) export(stopping, call context.Context, decode func(any) error) 
 	held, cancel := context.WithCancel(call)
 	defer cancel()
 	defer context.AfterFunc(stopping, cancel)()
-	d, err := i.decide(held)
+	d, err := i.decide(held, true)
 	switch {
 	case err != nil:
 		i.refused.Add(1)

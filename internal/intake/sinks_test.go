@@ -101,7 +101,7 @@ func TestReset(t *testing.T) {
 		}
 	}
 	wait(t, "the refusals", func() bool { return c.Activity().Refused >= 3 }) // the client may try again by itself
-	if got := c.Activity(); got.Requests != 0 || len(c.Warnings()) != 0 {
+	if got := c.Activity(); got.Requests != 0 || got.Struck.Resets < 3 || len(c.Warnings()) != 0 {
 		t.Errorf("%+v, %q", got, c.Warnings())
 	}
 }
@@ -239,7 +239,7 @@ func TestGRPCStopsWhileARequestIsHeld(t *testing.T) {
 	to := collector(t, c)
 	answered := make(chan error, 1)
 	go func() { answered <- export(t, to, otlpCount(t, "c", 1)) }()
-	wait(t, "the request", func() bool { return c.arrivals.Load() > 0 })
+	wait(t, "the request", func() bool { return c.Activity().Struck.Uploads > 0 })
 	c.stop()
 	if err := <-answered; status.Code(err) != codes.Unavailable {
 		t.Errorf("%v, want unavailable", err)

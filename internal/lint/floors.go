@@ -19,15 +19,19 @@ var floors = map[string]room{
 	"internal/dogstatsd": {nil, "the wire format is pure: generator and server share it, and neither may leak into it"},
 	"internal/payload":   {nil, "the intake formats are pure: server and intake share them"},
 
+	"internal/quantity": {nil, "counts and sizes are written in one form in scenarios and in the server's settings"},
+
 	"internal/payload/foreign": {[]string{"internal/payload"}, "the formats of other servers are pure too, and stand apart: what they need must not reach the reference server"},
 
 	// Floor 1: descriptions, records, aggregation.
-	"scenarios":         {nil, "a scenario says what is measured, and knows nothing of how"},
+	"scenarios":         {[]string{"internal/quantity"}, "a scenario says what is measured, and knows nothing of how"},
 	"internal/record":   {nil, "the record is the interface between measuring and judging; it depends on neither"},
 	"internal/history":  {nil, "the history is the interface between runs, as the record is within one; it depends on neither"},
 	"internal/artefact": {nil, "what a build made is read without knowing what is asked of it"},
 	"internal/lint":     {nil, "the rules read text; they must hold also when nothing else builds"},
 	"server/aggregate":  {[]string{"internal/dogstatsd"}, "aggregation is pure: messages in, series out"},
+
+	"internal/documented": {nil, "figures of the documents are read for tests alone, whatever they are about"},
 
 	// Floor 2: the parts that touch the world, each alone.
 	"server/forward":  {[]string{"server/aggregate", "internal/payload"}, "forwarding sees series, not messages"},
@@ -38,10 +42,12 @@ var floors = map[string]room{
 	"internal/target": {nil, "a target is a process, described by its variant alone"},
 	"internal/procfs": {nil, "readings of the kernel mean the same for every process"},
 
+	"internal/capability": {[]string{"scenarios", "internal/payload"}, "what a server can do follows from what arrived; sending and waiting are the caller's"},
+
 	// Floor 3: measuring and judging, which meet in the record only.
 	"internal/harness": {
 		// The formats too: their types are what loadgen expects and the intake decodes.
-		[]string{"scenarios", "loadgen", "internal/intake", "internal/target", "internal/procfs", "internal/record", "internal/dogstatsd", "internal/payload", "internal/payload/foreign"},
+		[]string{"scenarios", "loadgen", "internal/intake", "internal/target", "internal/procfs", "internal/record", "internal/dogstatsd", "internal/payload", "internal/payload/foreign", "internal/capability"},
 		"the harness meets the server as a process: linked in, it would share memory, scheduler and collector with what it measures",
 	},
 	"server/servertest": {
@@ -71,11 +77,11 @@ var floors = map[string]room{
 		[]string{
 			"scenarios", "loadgen", "regress", "reports",
 			"internal/artefact", "regress/sizes", "internal/history", "regress/changepoint", "regress/trend", "regress/benchstat", "regress/calibration", "regress/saturation",
-			"internal/harness", "internal/intake", "internal/payload", "internal/dogstatsd", "internal/procfs", "internal/record", "internal/target",
+			"internal/harness", "internal/intake", "internal/payload", "internal/dogstatsd", "internal/procfs", "internal/record", "internal/target", "internal/capability",
 		},
 		"the harness's program contains no server",
 	},
-	"cmd/refserver": {[]string{"server", "server/symdb"}, "the server's program contains nothing of the harness"},
+	"cmd/refserver": {[]string{"server", "server/symdb", "internal/quantity"}, "the server's program contains nothing of the harness"},
 }
 
 func checkFloors(t *Tree) []Finding {
@@ -152,6 +158,7 @@ var bans = []ban{
 var pure = map[string][]string{
 	"internal/dogstatsd":       {"net", "os", "time"},
 	"internal/payload":         {"net", "os", "time"},
+	"internal/quantity":        {"net", "os", "time"},
 	"internal/payload/foreign": {"net", "os", "time"},
 	"server/aggregate":         {"net", "os"},
 	"regress":                  {"net", "os"},
@@ -161,6 +168,7 @@ var pure = map[string][]string{
 	"regress/calibration":      {"net", "os"},
 	"regress/saturation":       {"net", "os"},
 	"regress/trend":            {"net", "os"},
+	"internal/capability":      {"net", "os", "time"},
 }
 
 // within reports whether name is folder or stands below it.

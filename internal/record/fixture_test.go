@@ -11,27 +11,28 @@ var update = flag.Bool("update", false, "rewrite the golden files under testdata
 // meaning allows it.
 func full() *Record {
 	load, psi, steal, rmem := 0.75, 0.03, 0.001, int64(212992)
-	cpu := 1.25
+	cpu, outage := 1.25, 1.0
 	return &Record{
 		Schema: Schema, Scenario: "burst_300k",
 		Variant:   Variant{Role: Candidate, Spec: "refserver:reader=decoupled,flush=async"},
 		Replicate: 3, Attempt: 1,
 		Order: Order{Kind: "blocks", Position: 7, First: Baseline, Roles: []string{Baseline, Candidate}, Planned: 10,
 			Looks: []int{4, 8, 10}, Boundary: "pocock", Ended: 8},
-		Seed: 18446744073709551615,
+		Seed:  18446744073709551615,
+		Shard: &Shard{Index: 2, Of: 3, At: time.Date(2026, 3, 1, 12, 31, 0, 0, time.UTC)},
 
 		Started: time.Date(2026, 3, 1, 12, 30, 0, 250e6, time.UTC),
 		Build: Build{
 			Floodgate: "v0.1.0-3-gabc", GoVersion: "go1.26.0", TargetPath: "bin/refserver",
 			TargetDigest: "9f86d081884c7d65", CorpusDigest: "60303ae22b998861",
-			Source: &Source{Ref: "HEAD~1", Commit: "b35d6220a1", Tree: "4b825dc642"},
+			Source: &Source{Ref: "HEAD~1", Commit: "b35d6220a1", Tree: "4b825dc642", Command: []string{"make", "OUT={{.Output}}"}},
 		},
 		Environment: Environment{
 			OS: "linux", Arch: "amd64", Kernel: "6.18.0", CPUModel: "Example  CPU @ 3.00GHz", Cores: 2, MemoryBytes: 8 << 30,
 			RmemMax: &rmem, Load1: &load, PSICPUSome: &psi, StealFraction: &steal,
 		},
 		Config: Config{
-			ScenarioYAML: "name: burst_300k\n", ScenarioFile: "scenarios/burst_300k.yaml",
+			ScenarioYAML: "name: burst_300k\n", ScenarioFile: "scenarios/burst_300k.yaml", TargetYAML: "name: refserver\n",
 			Command: []string{"refserver", "--listen", "udp://127.0.0.1:0"}, Address: "udp://127.0.0.1:8125", CPUs: []int{1},
 			Allotment: &Allotment{Asked: AllotmentAsked{CPUs: 0.25, MemoryBytes: 256 << 20}, CPUsApplied: 0.2501, By: ByCgroup, CgroupVersion: 2,
 				CPUMax: "25010 100000", MemoryMaxBytes: 255 << 20},
@@ -47,6 +48,8 @@ func full() *Record {
 			Segmented: 20000, GivenUpDatagrams: 8,
 			Client:  &Client{Name: "datadog-go", Submitted: 300009, Written: 300000, QueueDropped: 4, WriterDropped: 5, Payloads: 15000, PayloadsQueueDropped: 1, PayloadsWriterDropped: 2},
 			Ceiling: &Ceiling{Datagrams: 800000.5, Messages: 1600001, Share: 0.0625}},
+		Intake: &Intake{Uploads: 40, Delayed: 39, Errors: 3, Resets: 2, Outage: 9, Faults: IntakeFaults{Latency: 0.02, LatencyShape: "exponential",
+			ErrorShare: 0.1, ErrorStatus: 429, ResetShare: 0.05, OutageFrom: &outage, OutageTo: 2.5, SlowRead: 65536, Seed: 45}},
 		Measures: []Measure{
 			{"cpu_per_message", "s", "lower", 1.8251e-6},
 			{"rss_peak", "B", "lower", 31457280},

@@ -8,6 +8,7 @@ package record
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -34,6 +35,8 @@ type Record struct {
 	Order     Order   `json:"order"`
 	Seed      uint64  `json:"seed"` // of the run: orders and corpora derive from it
 
+	Shard *Shard `json:"shard,omitempty"` // absent: the load was offered by one
+
 	Started     time.Time   `json:"started"`
 	Build       Build       `json:"build"`
 	Environment Environment `json:"environment"`
@@ -43,6 +46,7 @@ type Record struct {
 	Ledger     Ledger            `json:"ledger"`
 	Values     *Values           `json:"values,omitempty"`    // absent: values were not compared
 	Generator  *Generator        `json:"generator,omitempty"` // absent: nothing was sent
+	Intake     *Intake           `json:"intake,omitempty"`    // absent: it was to fail at nothing
 	Measures   []Measure         `json:"measures"`
 	Histograms map[string]string `json:"histograms,omitempty"` // name -> HdrHistogram V2, base64; values in nanoseconds
 	Timeline   Timeline          `json:"timeline"`
@@ -80,6 +84,17 @@ type Order struct {
 	Ended int `json:"ended,omitempty"`
 }
 
+// Shard says that several offered the load together, and that this record is of
+// one of them. Its ledger has what this one was to send. The first shard stands
+// beside the target: its record has the stages of the target too, of what all of
+// them sent, and everything that was measured of the target. See Merge.
+type Shard struct {
+	Index int `json:"index"` // from 1
+	Of    int `json:"of"`
+	// At is the instant that the schedules of all shards begin at, as it was asked.
+	At time.Time `json:"at"`
+}
+
 // Build identifies what was run.
 type Build struct {
 	Floodgate    string `json:"floodgate"` // git describe of the harness, or "unknown"
@@ -97,6 +112,25 @@ type Source struct {
 	Ref    string `json:"ref"`    // as written by the user: "HEAD~1"
 	Commit string `json:"commit"` // its whole name, hex
 	Tree   string `json:"tree"`   // of all its files, hex
+	// Command are the words of the command that built it, before they were filled in.
+	Command []string `json:"command,omitempty"`
+}
+
+// Text is the variant as people are shown it: as the user wrote it and, where
+// that does not name it already, the commit that it was.
+func (r *Record) Text() string {
+	if r.Build.Source == nil {
+		return r.Variant.Spec
+	}
+	return VariantText(r.Variant.Spec, r.Build.Source.Commit)
+}
+
+// VariantText is Record.Text of a variant and its commit; "" is none.
+func VariantText(spec, commit string) string {
+	if commit == "" || strings.HasPrefix(spec, "git:"+commit[:min(len(commit), 7)]) {
+		return spec
+	}
+	return fmt.Sprintf("%s (%s)", spec, commit[:min(len(commit), 12)])
 }
 
 // Environment is the host at the start of the replicate. Pointers are absent
@@ -124,6 +158,8 @@ type Config struct {
 	ScenarioFile string   `json:"scenario_file"`
 	Command      []string `json:"command"` // the target's command line
 	Address      string   `json:"address"` // what was loaded, as a URL: udp://127.0.0.1:8125, unixgram:///tmp/x, unixstream:///tmp/x, tcp://127.0.0.1:8125
+	// TargetYAML is the target's description as loaded; absent in older records.
+	TargetYAML string `json:"target_yaml,omitempty"`
 	// CPUs that the target was confined to; absent when it was free.
 	CPUs []int `json:"cpus,omitempty"`
 	// Allotment of CPU time and memory; absent when the scenario asks for none.
@@ -227,6 +263,38 @@ type Ceiling struct {
 	Share float64 `json:"share"`
 }
 
+// Intake is what the intake did to uploads on purpose, because the scenario asks
+// for it, and how many of them it struck.
+type Intake struct {
+	Faults IntakeFaults `json:"faults"`
+	// Uploads came since the first message was due, tries again included.
+	Uploads int64 `json:"uploads"`
+	Delayed int64 `json:"delayed"` // of these, held by the latency
+	// Of these, refused, by cause: with the status, by a reset, in the outage.
+	Errors int64 `json:"errors"`
+	Resets int64 `json:"resets"`
+	Outage int64 `json:"outage"`
+}
+
+// Refused is how many uploads were refused on purpose.
+func (i *Intake) Refused() int64 { return i.Errors + i.Resets + i.Outage }
+
+// IntakeFaults are what was asked of the intake. A field that is absent asks for
+// nothing.
+type IntakeFaults struct {
+	Latency      float64 `json:"latency_seconds,omitempty"` // the mean
+	LatencyShape string  `json:"latency_shape,omitempty"`   // "uniform" or "exponential"; absent: always the mean
+	ErrorShare   float64 `json:"error_share,omitempty"`     // of the uploads, 0..1
+	ErrorStatus  int     `json:"error_status,omitempty"`    // of HTTP, that they were refused with
+	ResetShare   float64 `json:"reset_share,omitempty"`     // of the uploads, 0..1
+	// The outage was from OutageFrom until before OutageTo, since the first message
+	// was due; both are there or none.
+	OutageFrom *float64 `json:"outage_from_seconds,omitempty"`
+	OutageTo   float64  `json:"outage_to_seconds,omitempty"`
+	SlowRead   int64    `json:"slow_read_bytes_per_second,omitempty"` // of each connection
+	Seed       uint64   `json:"seed"`                                 // of which uploads were struck; both of a pair have the same
+}
+
 // Values says whether the series that arrived carried the right values, not
 // only the right counts: per contextKey, against what the corpus expects.
 type Values struct {
@@ -286,6 +354,9 @@ func (r *Record) Validate() error {
 	}
 	if r.Variant.Role != Baseline && r.Variant.Role != Candidate {
 		return fmt.Errorf("variant role is %q, want %q or %q", r.Variant.Role, Baseline, Candidate)
+	}
+	if s := r.Shard; s != nil && (s.Index < 1 || s.Index > s.Of) {
+		return fmt.Errorf("shard is %d of %d, want one from 1 to their number", s.Index, s.Of)
 	}
 	for name, column := range r.Timeline.Columns {
 		if want := len(r.Timeline.Columns[ColumnTime]); len(column) != want {

@@ -34,6 +34,20 @@ func Path(out, scenario, role string, replicate, attempt int, invalid bool) stri
 	return filepath.Join(out, scenario, role, name)
 }
 
+// Path is where r lies below the folder out: see the function Path. That of a
+// shard says which, so that several can share a folder:
+//
+//	OUT/<scenario>/<role>/<NN>.shard<index>of<of>.json
+func (r *Record) Path(out string) string {
+	path := Path(out, r.Scenario, r.Variant.Role, r.Replicate, r.Attempt, r.Invalid != "")
+	if r.Shard == nil {
+		return path
+	}
+	folder, name := filepath.Split(path)
+	number, rest, _ := strings.Cut(name, ".")
+	return filepath.Join(folder, fmt.Sprintf("%s.shard%dof%d.%s", number, r.Shard.Index, r.Shard.Of, rest))
+}
+
 // Write stores r at path, as indented JSON, and makes the folders that are
 // missing. A reader never sees half a record: the file appears whole or not at
 // all. NaN, infinities and records that Read would refuse are errors.
@@ -61,6 +75,11 @@ func write(path string, r *Record) error {
 	if text.Len() > maxFile {
 		return fmt.Errorf("it would have %d bytes, more than the %d that can be read back", text.Len(), maxFile)
 	}
+	return writeWhole(path, text.Bytes())
+}
+
+// writeWhole makes a file appear at once, and the folders that are missing.
+func writeWhole(path string, text []byte) error {
 	folder := filepath.Dir(path)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
@@ -70,7 +89,7 @@ func write(path string, r *Record) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(text.Bytes())
+	_, err = f.Write(text)
 	err = errors.Join(err, f.Chmod(0o644), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)
@@ -179,26 +198,34 @@ func bare(err error) error {
 	return err
 }
 
-// ReadDir returns every record below the folder dir, sorted by scenario,
-// replicate, role and attempt. It looks only where Path puts records; other
-// files, such as reports, are ignored. A file in such a place that is no
-// record, or is that of another place, is an error: what was measured must not
-// go missing, or be judged twice, in silence. No record at all is no error.
-func ReadDir(dir string) ([]*Record, error) {
-	names, err := recordFiles(dir)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read records below %s: %w", dir, err)
-	}
-	records := make([]*Record, 0, len(names))
-	for _, name := range names {
-		r, err := Read(name)
+// ReadDir returns every record below the folders, sorted by scenario, replicate,
+// role and attempt, with the shards of a load merged into one (see Merge). It
+// looks only where Path puts records; other files, such as reports, are ignored.
+// A file in such a place that is no record, or is that of another place, is an
+// error, and so is a replicate that two folders have: what was measured must not
+// go missing, or be judged twice, in silence. A path may also be that of one
+// record. No record at all is no error.
+func ReadDir(paths ...string) ([]*Record, error) {
+	var files []File
+	for _, path := range paths {
+		names, err := recordFiles(path)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("cannot read records below %s: %w", path, err)
 		}
-		if want := Path(dir, r.Scenario, r.Variant.Role, r.Replicate, r.Attempt, r.Invalid != ""); want != name {
-			return nil, fmt.Errorf("cannot read record %s: by its content it belongs to %s", name, want)
+		for _, name := range names {
+			r, err := Read(name)
+			if err != nil {
+				return nil, err
+			}
+			if want := r.Path(path); want != name && name != path {
+				return nil, fmt.Errorf("cannot read record %s: by its content it belongs to %s", name, want)
+			}
+			files = append(files, File{name, r})
 		}
-		records = append(records, r)
+	}
+	records, err := assemble(files)
+	if err != nil {
+		return nil, err
 	}
 	slices.SortStableFunc(records, func(a, b *Record) int {
 		return cmp.Or(
@@ -211,8 +238,12 @@ func ReadDir(dir string) ([]*Record, error) {
 	return records, nil
 }
 
-// recordFiles lists dir/*/<role>/*.json without hidden files.
+// recordFiles lists dir/*/<role>/*.json without hidden files, or dir where it is
+// a file.
 func recordFiles(dir string) ([]string, error) {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return []string{dir}, nil
+	}
 	folders, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, bare(err)

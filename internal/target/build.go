@@ -159,11 +159,26 @@ func (b Build) inWorkTree(ctx context.Context, work func(tree string) error) (er
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := submodules(ctx, tree); err != nil {
+		return err
+	}
 	inside := filepath.Join(tree, filepath.FromSlash(b.Revision.Folder))
 	if _, err := os.Stat(inside); err != nil {
 		return fmt.Errorf("it has no folder %s, in which the build runs", b.Revision.Folder)
 	}
 	return work(inside)
+}
+
+// submodules checks out those of a work tree, and theirs. The tree of a revision
+// names their commits, so that it stands for them in the key too.
+func submodules(ctx context.Context, tree string) error {
+	if _, err := os.Stat(filepath.Join(tree, ".gitmodules")); err != nil {
+		return nil
+	}
+	// All count as active without --init, which would write that down in the
+	// configuration of the user's repository.
+	_, err := git(ctx, tree, "-c", "submodule.active=.", "submodule", "update", "--quiet", "--recursive")
+	return err
 }
 
 // make runs the command of the build in a folder.

@@ -22,16 +22,30 @@ type Limits struct {
 // any reports whether there is something to limit.
 func (l Limits) any() bool { return l.CPUs > 0 || l.Memory > 0 }
 
-// controllers are the parts of cgroup v2 that the limits need.
+// The controllers that can limit, by the names that both versions have for them.
+const (
+	cpuController    = "cpu"
+	memoryController = "memory"
+)
+
+// controllers are those that the limits need.
 func (l Limits) controllers() []string {
 	var names []string
 	if l.CPUs > 0 {
-		names = append(names, "cpu")
+		names = append(names, cpuController)
 	}
 	if l.Memory > 0 {
-		names = append(names, "memory")
+		names = append(names, memoryController)
 	}
 	return names
+}
+
+// only is what one controller limits of l.
+func (l Limits) only(controller string) Limits {
+	if controller == memoryController {
+		return Limits{Memory: l.Memory}
+	}
+	return Limits{CPUs: l.CPUs, Period: l.Period}
 }
 
 // Applied is what a control group limits in fact, read back from the kernel.
@@ -60,9 +74,23 @@ var ErrNoCgroup = errors.New("no control group can be made")
 // Cgroup is a control group made for one process. Start takes it over and
 // removes it when the process has ended; one that is never started must be closed.
 type Cgroup struct {
-	dir     string
-	home    string // v1: the group that the harness's threads belong to
+	parts   []part // one; in v1, where each controller has a tree of its own, one for each
 	applied Applied
+}
+
+// part is the folder of a group in one tree.
+type part struct {
+	tree tree
+	dir  string
+}
+
+// tree is a hierarchy of control groups: all of v2, or that of a controller in v1.
+type tree struct {
+	version  int
+	own, top string // folders: of this process's group, and of the highest that it sees
+	// The kernel gives the folder of a new group its files, and takes them away
+	// with it.
+	mkdir, rmdir func(dir string) error
 }
 
 // Applied is what the group limits. A nil group limits nothing.
@@ -79,9 +107,8 @@ type setting struct {
 	optional   bool // the kernel may not have it
 }
 
-// settings are the files that make a group of the version keep to l. The limits
-// of v1 lack memory: its controller lives in another hierarchy, where a process
-// cannot be born into a group of ours and of its starter's at once.
+// settings are the files that make a group of the version keep to l, in the order
+// in which they are written.
 func (l Limits) settings(version int) []setting {
 	quota, period := l.quota()
 	var list []setting
@@ -92,9 +119,13 @@ func (l Limits) settings(version int) []setting {
 	case l.CPUs > 0:
 		list = append(list, setting{file: "cpu.max", text: fmt.Sprintf("%d %d", quota, period)})
 	}
-	if l.Memory > 0 && version == 2 {
-		list = append(list, setting{file: "memory.max", text: strconv.FormatInt(l.Memory, 10)},
-			// Otherwise a target would become slow instead of dying.
+	// Without swap: otherwise a target would become slow instead of dying.
+	switch memory := strconv.FormatInt(l.Memory, 10); {
+	case l.Memory > 0 && version == 1:
+		list = append(list, setting{file: "memory.limit_in_bytes", text: memory},
+			setting{file: "memory.memsw.limit_in_bytes", text: memory, optional: true})
+	case l.Memory > 0:
+		list = append(list, setting{file: "memory.max", text: memory},
 			setting{file: "memory.swap.max", text: "0", optional: true},
 			// A server is not left with half of its processes.
 			setting{file: "memory.oom.group", text: "1", optional: true})
@@ -118,8 +149,18 @@ func cpusOf(cpuMax string) float64 {
 	return quota / period
 }
 
+// memoryOf is the limit of memory in a text as in memory.max; 0 where it limits
+// nothing.
+func memoryOf(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n >= 1<<60 {
+		return 0 // "max", or in v1 all that fits
+	}
+	return n
+}
+
 // usageOf reads the texts of cpu.stat, in the version's units, and of
-// memory.events; either may be empty.
+// memory.events, in v1 memory.oom_control; either may be empty.
 func usageOf(version int, cpuStat, memoryEvents string) Usage {
 	var u Usage
 	cpu := counters(cpuStat)

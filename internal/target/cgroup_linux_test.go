@@ -14,22 +14,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// quota makes a group that limits CPU time, or skips the test where that is not
+// group makes a group that keeps to l, or skips the test where that is not
 // permitted.
+func group(t *testing.T, l Limits) *Cgroup {
+	t.Helper()
+	g, err := NewCgroup(l)
+	t.Cleanup(func() { g.Close() })
+	if err != nil {
+		t.Skipf("control groups cannot do that here: %v", err)
+	}
+	return g
+}
+
+// quota makes one that limits CPU time.
 func quota(t *testing.T, cpus float64) *Cgroup {
 	t.Helper()
-	g, err := NewCgroup(Limits{CPUs: cpus, Period: 10 * time.Millisecond})
-	if err != nil {
-		t.Skipf("control groups cannot limit CPU time here: %v", err)
-	}
-	t.Cleanup(func() { g.Close() })
-	return g
+	return group(t, Limits{CPUs: cpus, Period: 10 * time.Millisecond})
 }
 
 func expectRemoved(t *testing.T, g *Cgroup) {
 	t.Helper()
-	if _, err := os.Stat(g.dir); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the group %s is still there: %v", g.dir, err)
+	for _, p := range g.parts {
+		if _, err := os.Stat(p.dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the group %s is still there: %v", p.dir, err)
+		}
 	}
 }
 
@@ -66,40 +74,49 @@ func TestQuotaHolds(t *testing.T) {
 // TestMemoryLimitKills: a target that needs more than it may has died, and says
 // why.
 func TestMemoryLimitKills(t *testing.T) {
-	g, err := NewCgroup(Limits{Memory: 64 << 20})
-	if err != nil {
-		t.Skipf("control groups cannot limit memory here: %v", err)
+	for _, l := range []Limits{{Memory: 64 << 20}, {Memory: 64 << 20, CPUs: 0.9, Period: 10 * time.Millisecond}} {
+		g := group(t, l)
+		d := direct(t)
+		c := d.command("gentle")
+		c.Cgroup = g
+		p := launch(t, c)
+		h := d.accept()
+		if got := p.Limits(); got.MemoryMax != 64<<20 || got.CPUs != l.CPUs {
+			t.Errorf("limits %+v, want %+v", got, l)
+		}
+		h.tell("hog")
+		expectDone(t, p)
+		if reason, died := p.Died(); !died || !strings.Contains(reason, "its limit of 67108864 bytes") {
+			t.Errorf("died: %v, %q", died, reason)
+		}
+		if u := p.Usage(); u.OOMKills == nil || *u.OOMKills != 1 {
+			t.Errorf("killed %+v", u)
+		}
+		expectRemoved(t, g)
 	}
-	d := direct(t)
-	c := d.command("gentle")
-	c.Cgroup = g
-	p := launch(t, c)
-	d.accept().tell("hog")
-	expectDone(t, p)
-	if reason, died := p.Died(); !died || !strings.Contains(reason, "its limit of 67108864 bytes") {
-		t.Errorf("died: %v, %q", died, reason)
-	}
-	expectRemoved(t, g)
 }
 
 // TestTheHarnessStaysOutside: the thread that starts a process in the group is
 // itself not limited.
 func TestTheHarnessStaysOutside(t *testing.T) {
-	g := quota(t, 0.5)
+	g := group(t, Limits{CPUs: 0.5, Period: 10 * time.Millisecond, Memory: 64 << 20})
 	d := direct(t)
 	c := d.command("gentle")
 	c.Cgroup = g
 	p := launch(t, c)
 	d.accept()
-	members, err := words(filepath.Join(g.dir, "cgroup.procs"))
-	if err != nil || !slices.Equal(members, []string{strconv.Itoa(p.PID())}) {
-		t.Errorf("in the group: %v, %v; want the target %d alone", members, err, p.PID())
-	}
-	if g.applied.Version == 1 {
-		tasks, err := words(filepath.Join(g.dir, "tasks"))
+	for _, part := range g.parts {
+		members, err := words(filepath.Join(part.dir, "cgroup.procs"))
+		if err != nil || !slices.Equal(members, []string{strconv.Itoa(p.PID())}) {
+			t.Errorf("in %s: %v, %v; want the target %d alone", part.dir, members, err, p.PID())
+		}
+		if part.tree.version == 2 {
+			continue
+		}
+		tasks, err := words(filepath.Join(part.dir, "tasks"))
 		for _, id := range threads(t) {
 			if err != nil || slices.Contains(tasks, strconv.Itoa(id)) {
-				t.Errorf("thread %d of the harness is in the group: %v", id, err)
+				t.Errorf("thread %d of the harness is in %s: %v", id, part.dir, err)
 			}
 		}
 	}
@@ -141,21 +158,22 @@ func TestGroupIsRemoved(t *testing.T) {
 // TestBornInsideV2 starts a process in a plain group of v2, which needs none of
 // the controllers that may not be there.
 func TestBornInsideV2(t *testing.T) {
-	own, _, err := ownGroup(2)
+	unified, err := treeOf(2, "")
 	if err != nil {
 		t.Skipf("no cgroup v2 here: %v", err)
 	}
-	g, err := makeGroup(own, 2, Limits{})
+	plain, err := makePart(unified, unified.own, Limits{})
 	if err != nil {
 		t.Skipf("no group can be made: %v", err)
 	}
+	g := newGroup(plain)
 	d := direct(t)
 	c := d.command("gentle")
 	c.Cgroup = g
 	p := launch(t, c)
 	d.accept()
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(p.PID()) + "/cgroup")
-	if err != nil || !strings.Contains(string(text), "/"+filepath.Base(g.dir)+"\n") {
+	if err != nil || !strings.Contains(string(text), "/"+filepath.Base(plain.dir)+"\n") {
 		t.Errorf("the target lives in %q: %v", text, err)
 	}
 	if got := p.Limits(); got != (Applied{Version: 2}) {
@@ -195,7 +213,7 @@ func TestSweep(t *testing.T) {
 		if err := os.Chtimes(path, dir.age, dir.age); err != nil {
 			t.Fatal(err)
 		}
-		sweep(parent)
+		sweep(tree{rmdir: os.Remove}, parent)
 		if _, err := os.Stat(path); (err == nil) != dir.stays {
 			t.Errorf("%s: %v", dir.name, err)
 		}

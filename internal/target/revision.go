@@ -75,13 +75,19 @@ func git(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd.Dir, cmd.Env = dir, append(outerEnvironment(), "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
 	// An interrupt from the terminal is ours to handle: git would stop halfway.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// All that git started ends with it: what fetches would keep its pipes open.
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	var out, problem bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problem
 	if err := cmd.Run(); err != nil {
-		if words := lastLines(problem.String(), 1); words != "" {
-			return "", fmt.Errorf("git %s: %s", args[0], strings.TrimPrefix(words, "fatal: "))
+		command := args[0]
+		if command == "-c" {
+			command = args[2]
 		}
-		return "", fmt.Errorf("git %s: %w", args[0], err)
+		if words := lastLines(problem.String(), 3); words != "" {
+			return "", fmt.Errorf("git %s: %s", command, strings.TrimPrefix(words, "fatal: "))
+		}
+		return "", fmt.Errorf("git %s: %w", command, err)
 	}
 	return strings.TrimSuffix(out.String(), "\n"), nil
 }
