@@ -121,8 +121,8 @@ func (c Config) Validate() error {
 	if c.BufferSize < 64 || c.BufferSize > 65536 {
 		fault("buffer size is %d bytes, want 64 to 65536", c.BufferSize)
 	}
-	if c.ReceiveBuffer < 0 {
-		fault("receive buffer is %d bytes, want 0 or more", c.ReceiveBuffer)
+	if c.ReceiveBuffer < 0 || c.ReceiveBuffer > 1<<30 {
+		fault("receive buffer is %d bytes, want 0 to 1073741824", c.ReceiveBuffer)
 	}
 	if c.Readers < 1 || c.Readers > 64 {
 		fault("readers are %d, want 1 to 64", c.Readers)
@@ -132,6 +132,9 @@ func (c Config) Validate() error {
 	}
 	if !(c.Ballast >= 0 && c.Ballast <= 1000) {
 		fault("ballast is %v%%, want 0 to 1000", c.Ballast)
+	}
+	if c.Ballast > 0 && !tellsThreadTime {
+		fault("ballast needs a system that tells the CPU time of a thread, and %s does not", runtime.GOOS)
 	}
 	if c.Grace <= 0 {
 		fault("grace is %v, want more than 0", c.Grace)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
+	"sync/atomic"
 	"time"
 
 	"floodgate/server/aggregate"
@@ -17,6 +19,7 @@ type flusher struct {
 	forward *forward.Forwarder
 	in      chan *delivery
 	lanes   int
+	cpu     atomic.Int64 // of the flushes that have ended, in nanoseconds
 }
 
 // delivery is one lane's cut on its way. done is closed when it was uploaded or
@@ -58,11 +61,7 @@ func (f *flusher) run(upload context.Context) {
 		}
 		var batch []*delivery
 		batch, next = f.gather(first, live)
-		cuts := make([]*aggregate.Cut, len(batch))
-		for i, d := range batch {
-			cuts[i] = d.cut
-		}
-		f.send(upload, aggregate.Merge(cuts...))
+		f.flush(upload, batch)
 		for _, d := range batch {
 			if d.final {
 				live--
@@ -99,6 +98,20 @@ func (f *flusher) gather(first *delivery, live int) (batch []*delivery, next *de
 		}
 	}
 	return batch, nil
+}
+
+// flush merges, encodes and uploads what lanes cut at one time. For that long it
+// has a thread of its own: on its clock stands what a flush costs.
+func (f *flusher) flush(ctx context.Context, batch []*delivery) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	from := threadTime()
+	cuts := make([]*aggregate.Cut, len(batch))
+	for i, d := range batch {
+		cuts[i] = d.cut
+	}
+	f.send(ctx, aggregate.Merge(cuts...))
+	f.cpu.Add(int64(threadTime() - from))
 }
 
 // send encodes and uploads a cut.

@@ -25,7 +25,7 @@ type lane struct {
 	table   *aggregate.Table
 	flusher *flusher
 	stats   laneStats
-	ballast ballast
+	ballast *ballast // of all lanes
 	// ingesting guards what stands behind the queue, when there is one: its end,
 	// the table, nextFlush.
 	ingesting sync.Mutex
@@ -38,8 +38,8 @@ type lane struct {
 	steady     bool
 }
 
-func newLane(config *Config, network, address string, f *flusher) (*lane, error) {
-	l := &lane{config: config, ballast: ballast{percent: config.Ballast}, table: aggregate.NewTable(config.Aggregate), flusher: f, underWay: make(chan struct{}, cutsPerLane)}
+func newLane(config *Config, network, address string, f *flusher, b *ballast) (*lane, error) {
+	l := &lane{config: config, ballast: b, table: aggregate.NewTable(config.Aggregate), flusher: f, underWay: make(chan struct{}, cutsPerLane)}
 	l.stats.init()
 	var err error
 	if network == "unixstream" {
@@ -136,9 +136,9 @@ func (l *lane) readCoupled(ctx context.Context) error {
 	return nil
 }
 
-// readDecoupled moves datagrams from the socket to the queue. It waits for the
-// processor no longer than helpFor: what finds no room then is dropped and
-// counted.
+// readDecoupled moves datagrams from the socket to the queue. While that is full
+// it leaves them where they are until the socket's buffer is nearly full, too;
+// what finds no room then is dropped and counted.
 func (l *lane) readDecoupled(ctx context.Context) error {
 	defer l.queue.close()
 	bytes, _ := l.config.slots()
@@ -146,10 +146,13 @@ func (l *lane) readDecoupled(ctx context.Context) error {
 	n, busy := 0, false
 	for ctx.Err() == nil {
 		slots := l.queue.free(readBatch)
-		if len(slots) == 0 {
-			// The kernel's buffer may hold the rest until there is room again.
+		// As long as it can, the kernel's buffer holds the rest.
+		for once := true; len(slots) == 0 && ctx.Err() == nil && (once || !l.socket.crowded()); once = false {
 			nap(helpFor)
 			slots = l.queue.free(readBatch)
+		}
+		if ctx.Err() != nil {
+			break
 		}
 		full := len(slots) == 0
 		if full {

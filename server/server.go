@@ -21,6 +21,7 @@ type Server struct {
 	lanes   []*lane
 	addrs   []net.Addr // one per Config.Listen
 	flusher *flusher
+	ballast ballast
 }
 
 // New binds the sockets and returns the server; it starts nothing. The sockets
@@ -33,7 +34,7 @@ func New(config Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: config, flusher: newFlusher(f)}
+	s := &Server{config: config, flusher: newFlusher(f), ballast: ballast{percent: config.Ballast}}
 	for _, listenURL := range config.Listen {
 		if err := s.listen(listenURL); err != nil {
 			for _, l := range s.lanes {
@@ -52,7 +53,7 @@ func (s *Server) listen(listenURL string) error {
 	if err != nil {
 		return err
 	}
-	first, err := newLane(&s.config, network, address, s.flusher)
+	first, err := newLane(&s.config, network, address, s.flusher, &s.ballast)
 	if err != nil {
 		return err
 	}
@@ -63,7 +64,7 @@ func (s *Server) listen(listenURL string) error {
 	}
 	for range s.config.Readers - 1 {
 		// The address as it was bound: the port that was asked for may be 0.
-		l, err := newLane(&s.config, network, first.addr().String(), s.flusher)
+		l, err := newLane(&s.config, network, first.addr().String(), s.flusher, &s.ballast)
 		if err != nil {
 			return err
 		}

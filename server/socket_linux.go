@@ -136,6 +136,9 @@ func (s *socket) listenUDP(address string, config *Config) error {
 		if err = s.open(unix.AF_INET6, config, options...); err == nil {
 			err = os.NewSyscallError("setsockopt", unix.SetsockoptInt(s.fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, only))
 		}
+		if addr.IP == nil && errors.Is(err, unix.EAFNOSUPPORT) { // a kernel without IPv6
+			bind, err = &unix.SockaddrInet4{Port: addr.Port}, s.open(unix.AF_INET, config, options...)
+		}
 	}
 	if err != nil {
 		return err
@@ -260,6 +263,15 @@ func (s *socket) busy(slots []slot, n int) bool {
 		bytes += slots[i].n
 	}
 	return n > 0 && bytes >= s.buffer/8
+}
+
+// crowded reports whether the socket's buffer is three quarters full, or may be:
+// the kernel does not tell of unix sockets, which are full after a few datagrams.
+func (s *socket) crowded() bool {
+	var memory [9]uint32 // SK_MEMINFO_VARS of linux/sock_diag.h
+	size := uint32(unsafe.Sizeof(memory))
+	_, _, errno := syscall.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(s.fd), unix.SOL_SOCKET, unix.SO_MEMINFO, uintptr(unsafe.Pointer(&memory)), uintptr(unsafe.Pointer(&size)), 0)
+	return errno != 0 || s.path != "" || 4*uint64(memory[unix.SK_MEMINFO_RMEM_ALLOC]) >= 3*uint64(s.buffer)
 }
 
 // stop is said twice: to who looks before it waits, and to who waits already.

@@ -2,7 +2,9 @@ package server
 
 import (
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +127,57 @@ func TestIngestLatency(t *testing.T) {
 		}
 		if h.TotalCount() != 1 || time.Duration(h.Max()) < 19*time.Millisecond {
 			t.Errorf("%s: %d datagrams, at most %v: want 1 that waited 20 ms", network, h.TotalCount(), time.Duration(h.Max()))
+		}
+	}
+}
+
+// TestPassedDescriptorsAreClosed: descriptors that a client passes along are
+// nobody's wish, and would fill the server's table of them. A pipe tells: its
+// reader sees the end once nobody holds the other side.
+func TestPassedDescriptorsAreClosed(t *testing.T) {
+	for _, c := range []struct {
+		why        string
+		kernelTime bool
+		number     int
+	}{
+		{"one", false, 1},
+		{"beside the time of arrival, which comes the same way", true, 1},
+		{"several in one message", true, 5},
+		{"more than there is room for", true, 200},
+		{"the same without times", false, 200},
+	} {
+		for _, reader := range []Reader{Coupled, Decoupled} {
+			in := newIntake(t)
+			config := testConfig(t, in)
+			config.Reader, config.KernelTime = reader, c.kernelTime
+			s, stop := start(t, config)
+			read, write, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer read.Close()
+			descriptors := make([]int, c.number)
+			for i := range descriptors {
+				descriptors[i] = int(write.Fd())
+			}
+			raw, err := dial(t, s).(*net.UnixConn).SyscallConn()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if failed := raw.Control(func(fd uintptr) {
+				err = unix.Sendmsg(int(fd), []byte("a:1|c"), unix.UnixRights(descriptors...), nil, 0)
+			}); failed != nil || err != nil {
+				t.Fatal(failed, err)
+			}
+			write.Close()
+			read.SetReadDeadline(time.Now().Add(10 * time.Second))
+			if n, err := read.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+				t.Errorf("%s, %s: the server keeps what it was passed: %d bytes, %v", c.why, reader, n, err)
+			}
+			stop()
+			if got := in.total()["a|"]; got != 1 {
+				t.Errorf("%s, %s: the message beside them came %v times, want once", c.why, reader, got)
+			}
 		}
 	}
 }

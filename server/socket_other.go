@@ -102,6 +102,9 @@ func (s *socket) drain(slots []slot) (int, error) {
 	return n, err
 }
 
+// crowded is not told here.
+func (s *socket) crowded() bool { return true }
+
 func (s *socket) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

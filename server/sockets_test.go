@@ -8,7 +8,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -124,5 +127,74 @@ func TestStaleSocketIsReplacedButAFileIsNot(t *testing.T) {
 	}
 	if _, err := New(c); err == nil {
 		t.Error("a file that is no socket was taken over")
+	}
+}
+
+// TestAddressFamilies: which loopback addresses reach which address that was
+// listened on.
+func TestAddressFamilies(t *testing.T) {
+	const four, six = "127.0.0.1", "::1"
+	probe, err := net.ListenPacket("udp6", "[::1]:0")
+	hasSix := err == nil
+	if hasSix {
+		probe.Close()
+	}
+	for _, c := range []struct {
+		listen, why string
+		reached     []string
+	}{
+		{"udp://:0", "no address is every address, of both families", []string{four, six}},
+		{"udp://[::]:0", "so is the wildcard of IPv6", []string{four, six}},
+		{"udp://0.0.0.0:0", "that of IPv4 is of IPv4 alone", []string{four}},
+		{"udp://127.0.0.1:0", "an address is itself", []string{four}},
+		{"udp://[::1]:0", "also of IPv6", []string{six}},
+		{"udp://[::ffff:127.0.0.1]:0", "an IPv4 address may be written as IPv6", []string{four}},
+	} {
+		t.Run(c.listen, func(t *testing.T) {
+			if !hasSix && (slices.Equal(c.reached, []string{six}) || c.listen == "udp://[::]:0") {
+				t.Skip("this host has no IPv6")
+			}
+			for _, readers := range []int{1, 2} {
+				if readers > 1 && runtime.GOOS != "linux" {
+					continue
+				}
+				in := newIntake(t)
+				config := testConfig(t, in)
+				config.Listen, config.Readers = []string{c.listen}, readers
+				s, stop := start(t, config)
+				_, port, err := net.SplitHostPort(s.Addrs()[0].String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				var want int64
+				for _, from := range []string{four, six} {
+					if from == six && !hasSix {
+						continue
+					}
+					conn, err := net.Dial("udp", net.JoinHostPort(from, port))
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer conn.Close()
+					_, err = conn.Write([]byte("a:1|c"))
+					if !slices.Contains(c.reached, from) {
+						// The kernel answers on the loopback at once: nobody is there.
+						if err == nil {
+							_, err = conn.Write([]byte("a:1|c"))
+						}
+						if !errors.Is(err, syscall.ECONNREFUSED) {
+							t.Errorf("%s is reached through %s, %v: %s", c.listen, from, err, c.why)
+						}
+						continue
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					want++
+					eventually(t, c.why+": a message to "+from, func() bool { return s.Statistics().Received == want })
+				}
+				stop()
+			}
+		})
 	}
 }

@@ -23,20 +23,28 @@ type options struct {
 	version   bool
 }
 
-const usage = `refserver is Floodgate's reference DogStatsD server: messages in over UDP or a
-unix datagram socket, series out to an intake as compressed JSON.
+const usage = `refserver is Floodgate's reference DogStatsD server. It takes messages over UDP and
+unix sockets, aggregates them into buckets, and uploads series and sketches to an
+intake: as protobuf compressed with zstd, unless told otherwise.
 
 Usage:
   refserver --intake URL [flags]
+  refserver symdb --intake URL [flags]    upload symbols instead, see refserver symdb --help
 
 Examples:
   refserver --intake http://127.0.0.1:8080
-  refserver --intake http://127.0.0.1:8080 --listen udp://127.0.0.1:0 --stats 127.0.0.1:8126
+  refserver --intake http://127.0.0.1:8080 --listen udp://127.0.0.1:8125 --listen unixgram:///tmp/metrics.sock
+  refserver --intake http://127.0.0.1:8080 --receive-buffer 4MiB --queue-size 4k --stats 127.0.0.1:8126
   refserver --intake http://127.0.0.1:8080 --reader coupled --flush sync --flush-interval 1s
   refserver --config refserver.yaml
 
-The environment variables DD_DOGSTATSD_PORT, DD_DOGSTATSD_SOCKET, DD_DOGSTATSD_QUEUE_SIZE,
-DD_DOGSTATSD_BUFFER_SIZE and DD_DOGSTATSD_SO_RCVBUF are read too.
+Sizes are written as 416KiB, 4MiB or plain bytes, counts as 2048, 300k or 1M, durations
+as 500ms, 10s or 5m. A flag beats the environment, which beats the file of --config. Read are
+DD_DOGSTATSD_PORT, DD_DOGSTATSD_SOCKET (a path), DD_DOGSTATSD_QUEUE_SIZE,
+DD_DOGSTATSD_BUFFER_SIZE and DD_DOGSTATSD_SO_RCVBUF.
+
+SIGTERM or an interrupt stops it: what it has read is uploaded before it ends.
+Exit codes: 0 stopped when told; 1 failed while serving; 2 a wrong setting, or an address that cannot be had.
 
 Flags:
 `
@@ -50,36 +58,37 @@ func parseOptions(args []string, env func(string) (string, bool), stdout io.Writ
 	flags := pflag.NewFlagSet("refserver", pflag.ContinueOnError)
 	flags.SortFlags = false
 	flags.Usage = func() { fmt.Fprint(stdout, usage, flags.FlagUsages()) }
-	flags.StringVar(&c.Forward.URL, "intake", c.Forward.URL, "URL of the intake that series are sent to (required)")
-	flags.StringArrayVar(&c.Listen, "listen", c.Listen, "socket to listen on, udp://HOST:PORT, unixgram:///PATH or unixstream:///PATH; may be repeated")
+	flags.StringVar(&c.Forward.URL, "intake", c.Forward.URL, "`URL` of the intake that everything is sent to (required)")
+	flags.StringArrayVar(&c.Listen, "listen", c.Listen, "`URL` of a socket to listen on: udp://HOST:PORT, unixgram:///PATH or unixstream:///PATH; may be repeated")
 	flags.StringVar((*string)(&c.Reader), "reader", string(c.Reader), "coupled (read and aggregate in turn) or decoupled (with a queue between)")
 	flags.StringVar((*string)(&c.Flush), "flush", string(c.Flush), "what ingest waits for: sync (all of it), async-copy (a copy of the contextKeys) or async (a cut)")
 	flags.DurationVar(&c.Aggregate.Interval, "flush-interval", c.Aggregate.Interval, "length of a bucket; a bucket is flushed when it ends")
-	flags.IntVar(&c.QueueSize, "queue-size", c.QueueSize, "datagrams that a decoupled reader may be ahead")
-	flags.IntVar(&c.BufferSize, "buffer-size", c.BufferSize, "longest datagram in bytes")
-	flags.IntVar(&c.ReceiveBuffer, "receive-buffer", c.ReceiveBuffer, "the kernel's buffer per socket in bytes; 0 leaves the system's default")
+	flags.Var(count(&c.QueueSize), "queue-size", "datagrams that a decoupled reader may be ahead")
+	flags.Var(size(&c.BufferSize), "buffer-size", "longest datagram; a longer one loses what is beyond")
+	flags.Var(size(&c.ReceiveBuffer), "receive-buffer", "the kernel's buffer of each socket, granted up to net.core.rmem_max; 0 leaves the system's default")
 	flags.BoolVar(&c.KernelTime, "kernel-time", c.KernelTime, "ask the kernel when each datagram arrived, for the ingest latency in the statistics")
-	flags.IntVar(&c.Readers, "readers", c.Readers, "sockets, readers and tables per UDP address; more than 1 where one core cannot keep up (Linux)")
+	flags.Var(count(&c.Readers), "readers", "sockets, readers and tables per UDP address; more than 1 where one core cannot keep up (Linux)")
 	flags.BoolVar(&c.GRO, "gro", false, "take UDP datagrams that the kernel joined, up to 64 KiB at once (Linux)")
-	flags.IntVar(&c.Aggregate.MaxKeys, "max-context-keys", c.Aggregate.MaxKeys, "contextKeys held; messages of further ones are rejected")
-	flags.DurationVar(&c.Aggregate.Expiry, "expiry", c.Aggregate.Expiry, "how often contextKeys that are not in use are forgotten")
-	flags.IntVar(&c.Aggregate.MaxSetMembers, "max-set-members", c.Aggregate.MaxSetMembers, "set members held per bucket")
-	flags.Float64SliceVar(&c.Aggregate.Percentiles, "percentiles", c.Aggregate.Percentiles, "of timers and histograms, such as 0.95,0.99")
+	flags.Var(count(&c.Aggregate.MaxKeys), "max-context-keys", "contextKeys (name, kind and tags together) that are held; messages of further ones are rejected")
+	flags.DurationVar(&c.Aggregate.Expiry, "expiry", c.Aggregate.Expiry, "how often contextKeys are forgotten when most are not in use")
+	flags.Var(count(&c.Aggregate.MaxSetMembers), "max-set-members", "members of sets that are held per bucket; messages with further ones are rejected")
+	flags.Float64SliceVar(&c.Aggregate.Percentiles, "percentiles", c.Aggregate.Percentiles, "`numbers` above 0 and below 1: the percentiles that timers and histograms are sent with, such as 0.95,0.99")
 	flags.StringVar(&c.Forward.Encoding, "encoding", c.Forward.Encoding, "compression of uploads: identity, gzip, deflate or zstd")
-	flags.IntVar(&c.Forward.ThresholdBytes, "threshold", c.Forward.ThresholdBytes, "compressed bytes after which a batch is sent; 0 sends every record alone")
-	flags.StringVar(&c.Forward.Format, "format", c.Forward.Format, "of series: json or protobuf")
-	flags.StringArrayVar(&c.Forward.Also, "also", nil, "URL of a further intake that gets everything too; may be repeated")
-	flags.Int64Var(&c.Forward.RetryBytes, "retry-bytes", c.Forward.RetryBytes, "bytes of batches that wait to be tried again, per intake; the oldest are given up beyond that")
+	flags.Var(size(&c.Forward.ThresholdBytes), "threshold", "compressed size at which a batch is sent; 0 sends every record alone")
+	flags.StringVar(&c.Forward.Format, "format", c.Forward.Format, "format of series: json or protobuf; sketches are always protobuf")
+	flags.StringArrayVar(&c.Forward.Also, "also", nil, "`URL` of a further intake that gets everything too; may be repeated")
+	flags.Var(size(&c.Forward.RetryBytes), "retry-bytes", "compressed batches that wait to be tried again, per intake; the oldest are given up beyond that")
 	flags.BoolVar(&c.Forward.Buffered, "buffered", false, "hold each batch three times over instead of streaming it, to measure what that costs")
-	flags.Float64Var(&c.Ballast, "ballast", 0, "CPU time to burn, in percent of what is used otherwise: something for a comparison to find")
-	flags.DurationVar(&c.Grace, "grace", c.Grace, "how long a stop may take")
-	flags.StringVar(&o.stats, "stats", "", "address of the statistics endpoint, such as 127.0.0.1:8126; empty for none")
-	flags.StringVar(&o.statsFile, "stats-file", "", "file that the final statistics are written to")
-	flags.StringVar(&o.profile, "cpu-profile", "", "file that a CPU profile of the whole run is written to")
-	flags.StringVar(&file, "config", "", "YAML file with any of these settings, written with _ for -; flags and the environment beat it")
+	flags.Float64Var(&c.Ballast, "ballast", 0, "CPU time to burn, in `percent` of what is used otherwise: something for a comparison to find")
+	flags.DurationVar(&c.Grace, "grace", c.Grace, "how long a stop may take; what is not uploaded by then is given up")
+	flags.StringVar(&o.stats, "stats", "", "`address` of the statistics endpoint, such as 127.0.0.1:8126: /stats in JSON, /metrics for Prometheus; empty for none")
+	flags.StringVar(&o.statsFile, "stats-file", "", "`file` that the final statistics are written to")
+	flags.StringVar(&o.profile, "cpu-profile", "", "`file` that a CPU profile of the whole run is written to")
+	flags.StringVar(&file, "config", "", "YAML `file` with any of these settings, written with _ for -, such as queue_size: 4k")
 	flags.BoolVar(&o.version, "version", false, "print the version and exit")
+	flags.Lookup("percentiles").DefValue = "0.95" // its own form has six decimals
 	if err := flags.Parse(args); err != nil {
-		return o, err
+		return o, refused("", err)
 	}
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q: every setting is a flag, see --help", flags.Arg(0))
@@ -102,40 +111,35 @@ func parseOptions(args []string, env func(string) (string, bool), stdout io.Writ
 // agents share. A queue size of 0 there has always meant the default, so it does
 // here, with a warning; in a flag or a file it is refused.
 func setFromEnvironment(flags *pflag.FlagSet, env func(string) (string, bool)) error {
-	number := func(name string) (text string, set bool, err error) {
-		if text, set = env(name); !set || text == "" {
-			return "", false, nil
-		}
-		if _, err := strconv.Atoi(text); err != nil {
-			return "", false, fmt.Errorf("%s is %q, want a whole number", name, text)
-		}
-		return text, true, nil
-	}
 	for _, v := range []struct{ variable, flag string }{
 		{"DD_DOGSTATSD_QUEUE_SIZE", "queue-size"},
 		{"DD_DOGSTATSD_BUFFER_SIZE", "buffer-size"},
 		{"DD_DOGSTATSD_SO_RCVBUF", "receive-buffer"},
 	} {
-		text, set, err := number(v.variable)
-		if err != nil {
-			return err
-		}
-		if set && v.flag == "queue-size" && text == "0" {
+		text, _ := env(v.variable)
+		set := text != ""
+		if v.flag == "queue-size" && text == "0" {
 			slog.Warn("DD_DOGSTATSD_QUEUE_SIZE is 0, the default is used", "queue_size", flags.Lookup("queue-size").DefValue)
 			set = false
 		}
 		if set && !flags.Changed(v.flag) {
 			if err := flags.Set(v.flag, text); err != nil {
-				return fmt.Errorf("%s: %w", v.variable, err)
+				return refused(v.variable, err)
 			}
 		}
 	}
-	port, portSet, err := number("DD_DOGSTATSD_PORT")
+	port, _ := env("DD_DOGSTATSD_PORT")
 	path, _ := env("DD_DOGSTATSD_SOCKET")
-	if err != nil || flags.Changed("listen") || !portSet && path == "" {
-		return err
+	if port != "" {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return fmt.Errorf("DD_DOGSTATSD_PORT is %.60q, want a port, 0 to 65535", port)
+		}
 	}
-	if portSet {
+	if flags.Changed("listen") || port == "" && path == "" {
+		return nil
+	}
+	var err error
+	if port != "" {
 		err = flags.Set("listen", "udp://127.0.0.1:"+port)
 	} else {
 		err = flags.Set("listen", flags.Lookup("listen").Value.(pflag.SliceValue).GetSlice()[0])
@@ -186,7 +190,7 @@ func setFromFile(flags *pflag.FlagSet, file string) error {
 				if v.Kind != yaml.ScalarNode {
 					faults = append(faults, fmt.Errorf("%s:%d: %s: want a value or a list of values", file, v.Line, key.Value))
 				} else if err := flags.Set(name, v.Value); err != nil {
-					faults = append(faults, fmt.Errorf("%s:%d: %s: %w", file, v.Line, key.Value, err))
+					faults = append(faults, refused(fmt.Sprintf("%s:%d: %s", file, v.Line, key.Value), err))
 				}
 			}
 		}

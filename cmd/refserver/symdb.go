@@ -45,24 +45,24 @@ func parseSymdbOptions(args []string, stdout io.Writer) (symdbOptions, error) {
 	flags := pflag.NewFlagSet("refserver symdb", pflag.ContinueOnError)
 	flags.SortFlags = false
 	flags.Usage = func() { fmt.Fprint(stdout, symdbUsage, flags.FlagUsages()) }
-	flags.StringVar(&c.URL, "intake", c.URL, "URL of the intake that symbols are sent to (required)")
+	flags.StringVar(&c.URL, "intake", c.URL, "`URL` of the intake that symbols are sent to (required)")
 	flags.StringVar((*string)(&c.Mode), "mode", string(c.Mode), "streaming (into the compressor) or buffered (as scopes, as JSON and compressed)")
-	flags.IntVar(&c.ThresholdBytes, "threshold", c.ThresholdBytes, "compressed bytes after which streaming sends a batch; 0 sends every package alone")
-	flags.IntVar(&c.MaxFunctions, "max-functions", c.MaxFunctions, "functions after which buffered sends a batch")
+	flags.Var(size(&c.ThresholdBytes), "threshold", "compressed size at which streaming sends a batch; 0 sends every package alone")
+	flags.Var(count(&c.MaxFunctions), "max-functions", "functions after which buffered sends a batch")
 	flags.StringVar(&c.Service, "service", c.Service, "name of the program")
 	flags.StringVar(&c.Version, "program-version", c.Version, "version of the program")
 	flags.StringVar(&c.RuntimeID, "runtime-id", c.RuntimeID, "identifier of the running program")
 	flags.StringVar(&c.UploadID, "upload-id", c.UploadID, "identifier that all batches share; empty for a new one")
 	flags.DurationVar(&c.RetryFor, "retry-for", c.RetryFor, "how long a batch is tried before it is lost")
-	flags.IntVar(&t.Packages, "packages", t.Packages, "packages of the program")
-	flags.IntVar(&t.FunctionsPerPackage, "functions", t.FunctionsPerPackage, "functions per package")
-	flags.IntVar(&t.VariablesPerFunction, "variables", t.VariablesPerFunction, "variables per function")
+	flags.Var(count(&t.Packages), "packages", "packages of the program")
+	flags.Var(count(&t.FunctionsPerPackage), "functions", "functions per package")
+	flags.Var(count(&t.VariablesPerFunction), "variables", "variables per function")
 	flags.Uint64Var(&t.Seed, "seed", t.Seed, "which program it is")
-	flags.StringVar(&o.stats, "stats", "", "address of the statistics endpoint, such as 127.0.0.1:8126; empty for none")
-	flags.StringVar(&o.statsFile, "stats-file", "", "file that the final statistics are written to")
+	flags.StringVar(&o.stats, "stats", "", "`address` of the statistics endpoint, such as 127.0.0.1:8126: /stats in JSON; empty for none")
+	flags.StringVar(&o.statsFile, "stats-file", "", "`file` that the final statistics are written to")
 	flags.BoolVar(&o.linger, "linger", false, "stay after the upload until SIGTERM, so that somebody can look")
 	if err := flags.Parse(args); err != nil {
-		return o, err
+		return o, refused("", err)
 	}
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q: every setting is a flag, see --help", flags.Arg(0))

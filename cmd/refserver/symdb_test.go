@@ -91,7 +91,7 @@ func TestSymdbRefusesWhatItCannotMean(t *testing.T) {
 		"":                                "no intake: want --intake URL",
 		"--intake x":                      `intake is "x"`,
 		"--intake http://x --mode both":   `mode is "both", want streaming or buffered`,
-		"--intake http://x --packages -1": "packages are -1",
+		"--intake http://x --packages -1": `--packages is "-1", want a whole number`,
 		"--intake http://x y":             `unexpected argument "y"`,
 		"--intake http://x --listen y":    "unknown flag: --listen",
 		"--intake http://x --stats y":     "cannot serve statistics on y",

@@ -31,17 +31,15 @@ const (
 // What AppendSeries says of empty parts, of NaN and the infinities, of broken
 // UTF-8 and of allocations holds here too.
 func AppendSeriesProto(dst []byte, metric []byte, typ Type, interval int64, timestamp int64, value float64, tags [][]byte, host string) []byte {
+	return appendSeriesProto(dst, metric, typ, interval, timestamp, value, tags, host)
+}
+
+func appendSeriesProto[S []byte | string](dst []byte, metric []byte, typ Type, interval int64, timestamp int64, value float64, tags [][]byte, host S) []byte {
 	if !finite(value) {
 		return dst
 	}
 	dst, series := beginMessage(dst, payloadSeries)
-	if host != "" {
-		var resource int
-		dst, resource = beginMessage(dst, seriesResources)
-		dst = appendText(dst, resourceType, "host")
-		dst = appendText(dst, resourceName, host)
-		dst = endMessage(dst, resource)
-	}
+	dst = appendHost(dst, host)
 	dst = appendText(dst, seriesMetric, metric)
 	for _, tag := range tags {
 		dst = appendText(dst, seriesTags, tag)
@@ -53,6 +51,17 @@ func AppendSeriesProto(dst []byte, metric []byte, typ Type, interval int64, time
 	dst = appendInt(dst, seriesType, int64(typ))
 	dst = appendInt(dst, seriesInterval, interval)
 	return endMessage(dst, series)
+}
+
+// appendHost appends the resource of a host; the empty one is left out.
+func appendHost[S []byte | string](dst []byte, host S) []byte {
+	if len(host) == 0 {
+		return dst
+	}
+	dst, resource := beginMessage(dst, seriesResources)
+	dst = appendText(dst, resourceType, "host")
+	dst = appendText(dst, resourceName, host)
+	return endMessage(dst, resource)
 }
 
 // DecodeSeriesProto is DecodeSeries for protobuf: it reads one

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math/rand/v2"
+	"runtime/debug"
 	"testing"
 )
 
@@ -76,6 +77,35 @@ func benchDatagrams(keys int) (datagrams [][]byte, lines int) {
 		datagrams = append(datagrams, d)
 	}
 	return datagrams, lines
+}
+
+// BenchmarkLearn takes every contextKey for the first time, into a table whose
+// memory the process has not touched before, as that of a server that has just
+// started.
+func BenchmarkLearn(b *testing.B) {
+	for _, keys := range []int{1_000, 100_000, 1_000_000} {
+		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
+			datagrams, _ := benchDatagrams(keys)
+			var table *Table
+			for b.Loop() {
+				b.StopTimer()
+				table = nil
+				debug.FreeOSMemory()
+				b.StartTimer()
+				table = NewTable(config())
+				table.Advance(second)
+				for _, d := range datagrams {
+					table.Gather(d, false)
+				}
+				table.Finish()
+			}
+			if table.Keys() != keys {
+				b.Fatalf("%d contextKeys were learnt, want %d", table.Keys(), keys)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(keys), "ns/key")
+			b.ReportMetric(float64(heldBytes(table))/float64(keys), "B/key")
+		})
+	}
 }
 
 func BenchmarkCut(b *testing.B) {

@@ -60,7 +60,8 @@ type Series struct {
 	Name     []byte // of the contextKey; valid during the visit only
 	Suffix   string // ".count", ".max" … for kinds with several series
 	Type     Type
-	Tags     []byte // sorted, joined by ','; valid during the visit only
+	Host     []byte // as a tag names it; nil where none does, empty where it says none; valid during the visit only
+	Tags     []byte // the others, sorted, joined by ','; valid during the visit only
 	Time     int64  // Unix seconds: start of the bucket, or the message's own timestamp
 	Interval time.Duration
 	Value    float64
@@ -79,14 +80,16 @@ func (c *Cut) Each(visit func(*Series) error) error {
 			if kind == dogstatsd.Distribution {
 				return nil
 			}
-			s.Name, s.Tags, s.Suffix, s.Time, s.Messages = name, tags, "", b.start/int64(time.Second), int64(cell.messages)
+			s.Name, s.Suffix, s.Time, s.Messages = name, "", b.start/int64(time.Second), int64(cell.messages)
+			s.Host, s.Tags = dogstatsd.CutHost(tags)
 			return s.emit(b, cell, kind, c.summary, visit)
 		}); err != nil {
 			return err
 		}
 		for _, p := range b.points {
 			name, tags, kind := b.view.key(p.key)
-			s.Name, s.Tags, s.Suffix, s.Time, s.Messages = name, tags, "", p.time, 1
+			s.Name, s.Suffix, s.Time, s.Messages = name, "", p.time, 1
+			s.Host, s.Tags = dogstatsd.CutHost(tags)
 			s.Type, s.Value = typeOf(kind), p.value
 			if err := visit(&s); err != nil {
 				return err
@@ -105,14 +108,13 @@ func typeOf(kind dogstatsd.Kind) Type {
 
 // eachCell visits every cell that was used.
 func (b *bucket) eachCell(visit func(c *cell, name, tags []byte, kind dogstatsd.Kind) error) error {
-	for chunk := range b.cells {
-		for i := range b.cells[chunk] {
-			cell := &b.cells[chunk][i]
-			if cell.messages == 0 {
+	for chunk, cells := range b.cells {
+		for i := range cells {
+			if cells[i].messages == 0 {
 				continue
 			}
 			name, tags, kind := b.view.key(uint32(chunk<<chunkBits | i))
-			if err := visit(cell, name, tags, kind); err != nil {
+			if err := visit(&cells[i], name, tags, kind); err != nil {
 				return err
 			}
 		}
@@ -158,7 +160,7 @@ func (s *Series) emit(b *bucket, c *cell, kind dogstatsd.Kind, sum *summary, vis
 // Sketch is the distribution of one contextKey in one bucket, on its way out.
 // Keys and Counts are the bins of the Datadog agent's sketch.
 type Sketch struct {
-	Name, Tags         []byte // as in Series; valid during the visit only
+	Name, Host, Tags   []byte // as in Series; valid during the visit only
 	Time               int64  // Unix seconds: start of the bucket
 	Count              float64
 	Sum, Min, Max, Avg float64
@@ -177,7 +179,8 @@ func (c *Cut) EachSketch(visit func(*Sketch) error) error {
 				return nil
 			}
 			sk := &b.sketches[cell.ref-1]
-			s.Name, s.Tags, s.Time, s.Messages = name, tags, b.start/int64(time.Second), int64(cell.messages)
+			s.Name, s.Time, s.Messages = name, b.start/int64(time.Second), int64(cell.messages)
+			s.Host, s.Tags = dogstatsd.CutHost(tags)
 			s.Count, s.Sum, s.Min, s.Max, s.Avg = sk.count, sk.sum, sk.min, sk.max, sk.sum/sk.count
 			s.Keys, s.Counts = s.Keys[:0], s.Counts[:0]
 			for i, n := range sk.bins {

@@ -2,7 +2,6 @@ package aggregate
 
 import (
 	"bytes"
-	"slices"
 	"unsafe"
 
 	"floodgate/internal/dogstatsd"
@@ -35,19 +34,16 @@ type keyring struct {
 	byKey               index
 	byAlias             index
 	maxKeys, maxAliases uint32
-	tags                [][]byte // scratch for sorting
-	joined              []byte   // scratch for the joined tags
+	tags                []sortedTag // scratch for sorting
+	joined              []byte      // scratch for the joined tags of a batch
 }
 
 // key is one contextKey; its bytes lie in the slabs. It holds no pointers, so
 // that the garbage collector has nothing to scan in a million of them.
 type key struct {
-	hash    uint64
-	name    uint32 // offset, see bytesAt
-	tags    uint32
-	nameLen uint16
-	kind    dogstatsd.Kind
-	tagsLen uint16
+	text             uint32 // offset of the name, which the tags follow: see textAt
+	nameLen, tagsLen uint16
+	kind             dogstatsd.Kind
 }
 
 // alias is one way in which messages of a key are written: half a cache line.
@@ -103,20 +99,20 @@ func (r *keyring) candidate(hash, slot uint64) *alias {
 	return nil
 }
 
-// learn parses a line that was not seen before and remembers it. It returns
-// the alias by value, because one that could not be kept (no room, or a
+// learn remembers a line that was not seen before, as it was prepared. It
+// returns the alias by value, because one that could not be kept (no room, or a
 // timestamp that makes every line different) still leads to its key. ok is
 // false when the contextKey is new and over the limit.
-func (r *keyring) learn(p fingerprint, name []byte, m dogstatsd.Rest) (a alias, ok bool) {
-	if len(name) > maxText || len(m.Tags) > maxText {
+func (r *keyring) learn(p fingerprint, name []byte, x *lesson) (a alias, ok bool) {
+	if len(name) > maxText || len(x.tags) > maxText {
 		return alias{}, false
 	}
-	id, ok := r.keyOf(name, m.Kind, m.Tags)
+	id, ok := r.keyOf(x.hash, name, x.kind, x.tags)
 	if !ok {
 		return alias{}, false
 	}
-	a = alias{print: p, weight: 1 / m.Rate, key: id, kind: m.Kind}
-	if m.Timestamp != 0 || r.naliases >= r.maxAliases {
+	a = alias{print: p, weight: 1 / x.rate, key: id, kind: x.kind}
+	if x.timestamp != 0 || r.naliases >= r.maxAliases {
 		return a, true
 	}
 	if r.naliases&(chunkLen-1) == 0 {
@@ -128,19 +124,21 @@ func (r *keyring) learn(p fingerprint, name []byte, m dogstatsd.Rest) (a alias, 
 	return a, true
 }
 
-// keyOf returns the id of the contextKey, adding it when it is new and there
-// is room. Tags are a set: their order and repetitions do not matter.
-func (r *keyring) keyOf(name []byte, kind dogstatsd.Kind, tags []byte) (uint32, bool) {
-	return r.keyOfCanonical(name, kind, r.canonicalTags(tags))
+// keyHash is where a contextKey is looked for.
+func (r *keyring) keyHash(name []byte, kind dogstatsd.Kind, canonical []byte) uint64 {
+	return r.seeds.of(name).and(r.seeds.of(canonical)).hash + uint64(kind)*k0
 }
 
-// keyOfCanonical is keyOf for tags that are sorted and distinct already.
-func (r *keyring) keyOfCanonical(name []byte, kind dogstatsd.Kind, canonical []byte) (uint32, bool) {
-	hash := r.seeds.of(name).and(r.seeds.of(canonical)).hash + uint64(kind)*k0
+// keyOf returns the id of the contextKey, adding it when it is new and there
+// is room. hash is its keyHash.
+func (r *keyring) keyOf(hash uint64, name []byte, kind dogstatsd.Kind, canonical []byte) (uint32, bool) {
 	id, found := r.byKey.find(hash, func(id uint32) bool {
 		k := r.keyAt(id)
-		return k.hash == hash && k.kind == kind &&
-			bytes.Equal(r.bytesAt(k.name, int(k.nameLen)), name) && bytes.Equal(r.bytesAt(k.tags, int(k.tagsLen)), canonical)
+		if k.kind != kind || int(k.nameLen) != len(name) || int(k.tagsLen) != len(canonical) {
+			return false
+		}
+		text := textAt(r.slabs, k.text, len(name)+len(canonical))
+		return bytes.Equal(text[:len(name)], name) && bytes.Equal(text[len(name):], canonical)
 	})
 	if found {
 		return id, true
@@ -148,53 +146,13 @@ func (r *keyring) keyOfCanonical(name []byte, kind dogstatsd.Kind, canonical []b
 	if r.nkeys >= r.maxKeys || !r.room(len(name)+len(canonical)) {
 		return 0, false
 	}
-	k := key{hash: hash, nameLen: uint16(len(name)), tagsLen: uint16(len(canonical)), kind: kind}
-	k.name = r.store(name, canonical)
-	k.tags = k.name
-	if len(canonical) > 0 { // without, the place behind the name may lie outside of the slab
-		k.tags += uint32(len(name))
-	}
 	if r.nkeys&(chunkLen-1) == 0 {
 		r.keys = append(r.keys, new([chunkLen]key))
 	}
-	*r.keyAt(r.nkeys) = k
+	*r.keyAt(r.nkeys) = key{text: r.store(name, canonical), nameLen: uint16(len(name)), tagsLen: uint16(len(canonical)), kind: kind}
 	r.nkeys++
 	r.byKey.insert(hash, r.nkeys-1)
 	return r.nkeys - 1, true
-}
-
-// canonicalTags sorts the tags and drops repeated ones. The result is valid
-// until the next call, and as long as tags are.
-func (r *keyring) canonicalTags(tags []byte) []byte {
-	if len(tags) == 0 {
-		return nil
-	}
-	r.tags = r.tags[:0]
-	ascending := true
-	for rest, more := tags, true; more; {
-		tag := rest
-		i := bytes.IndexByte(rest, ',')
-		if more = i >= 0; more {
-			tag, rest = rest[:i], rest[i+1:]
-		}
-		if n := len(r.tags); n > 0 && bytes.Compare(r.tags[n-1], tag) >= 0 {
-			ascending = false
-		}
-		r.tags = append(r.tags, tag)
-	}
-	if ascending { // as clients that sort them send them
-		return tags
-	}
-	slices.SortFunc(r.tags, bytes.Compare)
-	r.tags = slices.CompactFunc(r.tags, bytes.Equal)
-	r.joined = r.joined[:0]
-	for i, tag := range r.tags {
-		if i > 0 {
-			r.joined = append(r.joined, ',')
-		}
-		r.joined = append(r.joined, tag...)
-	}
-	return r.joined
 }
 
 // view is what a flush needs of a keyring: the keys as they were.
@@ -223,14 +181,14 @@ func (v view) copy() view {
 // key returns the name, the joined tags and the kind of a key.
 func (v view) key(id uint32) (name, tags []byte, kind dogstatsd.Kind) {
 	k := &v.keys[id>>chunkBits][id&(chunkLen-1)]
-	return textAt(v.slabs, k.name, int(k.nameLen)), textAt(v.slabs, k.tags, int(k.tagsLen)), k.kind
+	n := int(k.nameLen)
+	text := textAt(v.slabs, k.text, n+int(k.tagsLen))
+	return text[:n:n], text[n:], k.kind
 }
 
 func (r *keyring) keyAt(id uint32) *key { return &r.keys[id>>chunkBits][id&(chunkLen-1)] }
 
 func (r *keyring) aliasAt(id uint32) *alias { return &r.aliases[id>>chunkBits][id&(chunkLen-1)] }
-
-func (r *keyring) bytesAt(offset uint32, n int) []byte { return textAt(r.slabs, offset, n) }
 
 func textAt(slabs []*[slabLen]byte, offset uint32, n int) []byte {
 	at := offset & (slabLen - 1)

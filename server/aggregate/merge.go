@@ -46,7 +46,7 @@ type merger struct {
 // key finds or adds a contextKey. There is room for 4 GiB of text; to merge
 // what has no room into some other contextKey would be worse than to stop.
 func (m *merger) key(name []byte, kind dogstatsd.Kind, tags []byte) uint32 {
-	id, ok := m.ring.keyOfCanonical(name, kind, tags)
+	id, ok := m.ring.keyOf(m.ring.keyHash(name, kind, tags), name, kind, tags)
 	if !ok {
 		panic("aggregate: no room to merge cuts")
 	}

@@ -106,8 +106,9 @@ type Table struct {
 	members int          // of sets in the open bucket
 
 	batch    [batchLen]line
-	gathered int  // of them
-	touched  byte // keeps the reads of touch
+	lessons  [batchLen]lesson // of the lines of batch that are new
+	gathered int              // of batch
+	touched  byte             // keeps the reads of touch and prepare
 }
 
 // batchLen lines are taken through each stage together. A stage is a short loop
@@ -266,17 +267,12 @@ func (t *Table) addBatch(batch []line) {
 	for i := range batch {
 		batch[i].alias = t.ring.candidate(batch[i].print.hash, batch[i].slot)
 	}
-	for i := range batch {
-		l := &batch[i]
-		if l.bar == 0 || l.alias != nil && l.alias.print != l.print {
-			l.alias = nil
-		}
-	}
+	t.prepare(batch)
 	for i := range batch {
 		l := &batch[i]
 		switch {
 		case l.alias == nil:
-			t.addSlowly(l)
+			t.addNew(l, &t.lessons[i])
 		case l.whole && l.alias.kind != dogstatsd.Set: // as most messages are
 			t.Counts.Aggregated++
 			t.addValue(t.open.use(l.alias.key), l.alias, l.value)
@@ -284,49 +280,6 @@ func (t *Table) addBatch(batch []line) {
 			t.apply(l.alias, l.values())
 		}
 	}
-}
-
-// addSlowly applies a line that is written in a way not seen before, or is no
-// message at all.
-func (t *Table) addSlowly(l *line) {
-	name, values, rest, fault := dogstatsd.Split(l.text)
-	if fault != dogstatsd.NoFault {
-		if !t.addSpecial(l.text) { // a service check has no ':' where a message has one
-			t.Counts.Faults[fault]++
-		}
-		return
-	}
-	if l.text[0] == '_' && t.addSpecial(l.text) {
-		return
-	}
-	p := t.ring.print(name, rest)
-	// An earlier line of the same batch may have taught it.
-	if a := t.ring.alias(p); a != nil {
-		t.apply(a, values)
-		return
-	}
-	m, fault := dogstatsd.ParseRest(rest)
-	if fault == dogstatsd.NoFault && m.Kind != dogstatsd.Set {
-		// A bad line must not take a place among the contextKeys.
-		fault = checkValues(values)
-	}
-	if fault == dogstatsd.NoFault && m.Timestamp != 0 && m.Kind != dogstatsd.Counter && m.Kind != dogstatsd.Gauge {
-		fault = dogstatsd.BadTimestampKind
-	}
-	if fault != dogstatsd.NoFault {
-		t.Counts.Faults[fault]++
-		return
-	}
-	a, ok := t.ring.learn(p, name, m)
-	if !ok {
-		t.Counts.Rejected++
-		return
-	}
-	if m.Timestamp != 0 {
-		t.addPoints(&a, values, m.Timestamp)
-		return
-	}
-	t.apply(&a, values)
 }
 
 // addPoints keeps the values of a timestamped message as they are: who gives a

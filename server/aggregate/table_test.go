@@ -430,3 +430,32 @@ func TestNoValueIsNoMember(t *testing.T) {
 		t.Errorf("the series are %v", got)
 	}
 }
+
+// TestBucketsStayAligned: whatever the clock does, a bucket begins at a multiple
+// of the interval, holds what was read in it, and loses nothing.
+func TestBucketsStayAligned(t *testing.T) {
+	const interval = 10 * time.Second
+	for _, c := range []struct {
+		why  string
+		read []float64 // when a message is read, in seconds
+		want map[string]float64
+	}{
+		{"a clock that runs", []float64{101, 109.999, 110, 119, 121}, map[string]float64{"a||100": 2, "a||110": 2, "a||120": 1}},
+		{"a step forward, over buckets that never were", []float64{101, 107, 163.5, 164}, map[string]float64{"a||100": 2, "a||160": 2}},
+		{"a step forward within a bucket", []float64{101, 108}, map[string]float64{"a||100": 2}},
+		{"a step back into the bucket before", []float64{111, 112, 108}, map[string]float64{"a||110": 2, "a||100": 1}},
+		{"a step back within a bucket", []float64{108, 101}, map[string]float64{"a||100": 2}},
+		{"a step back by an hour", []float64{7203, 3603.5, 3611}, map[string]float64{"a||7200": 1, "a||3600": 1, "a||3610": 1}},
+	} {
+		conf := config()
+		conf.Interval = interval
+		table := NewTable(conf)
+		for _, at := range c.read {
+			table.Advance(int64(at * 1e9))
+			table.AddDatagram([]byte("a:1|c"), false)
+		}
+		if got := series(t, table.Cut(true)); !maps.Equal(got, c.want) {
+			t.Errorf("%s: read at %v it is %v, want %v", c.why, c.read, got, c.want)
+		}
+	}
+}

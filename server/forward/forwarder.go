@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"floodgate/internal/payload"
 	"floodgate/server/aggregate"
 )
 
@@ -49,8 +50,11 @@ type Forwarder struct {
 	encoders  map[*route]*BatchEncoder
 	running   atomic.Bool // Run is under way
 	buffering atomic.Bool // Run was called
-	tags      [][]byte    // scratch
-	name      []byte      // scratch
+	proto     payload.SeriesProto
+	ownHost   []byte   // Config.Host
+	tags      [][]byte // scratch
+	name      []byte   // scratch
+	host      string   // the last that tags named
 }
 
 // Endpoint is one of the intakes of a Forwarder.
@@ -87,6 +91,7 @@ func New(config Config) (*Forwarder, error) {
 			},
 		},
 		encoders: map[*route]*BatchEncoder{},
+		ownHost:  []byte(config.Host),
 	}
 	f.endpoints = append(f.endpoints, newEndpoint(f, config.URL, &f.Counters))
 	for _, u := range config.Also {

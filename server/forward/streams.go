@@ -1,7 +1,6 @@
 package forward
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"math"
@@ -44,7 +43,10 @@ func (f *Forwarder) stream(ctx context.Context, to *route, lost *losses, fill fu
 			}
 			f.encoders[to] = encoder
 		}
-		return lost.keep(encoder.Add(ctx, messages, record))
+		if err := encoder.Add(ctx, messages, record); err != nil {
+			return lost.keep(err)
+		}
+		return nil
 	})
 	if err == nil && encoder != nil {
 		err = lost.keep(encoder.Flush(ctx, false))
@@ -89,12 +91,12 @@ func (f *Forwarder) Checks(ctx context.Context, list []payload.ServiceCheck) err
 }
 
 func (f *Forwarder) flushSeries(ctx context.Context, each func(visit func(*aggregate.Series) error) error, lost *losses) {
-	to, appendTo := seriesJSON, payload.AppendSeries
+	to, appendTo := seriesJSON, f.appendJSON
 	if f.config.Format == Protobuf {
-		to, appendTo = seriesProtobuf, payload.AppendSeriesProto
+		to, appendTo = seriesProtobuf, f.appendProto
 	}
 	var s *aggregate.Series
-	record := func(dst []byte) []byte { return f.appendSeries(dst, s, appendTo) }
+	record := func(dst []byte) []byte { return appendTo(dst, s) }
 	f.stream(ctx, to, lost, func(add func(int64, func([]byte) []byte) error) error {
 		return each(func(visited *aggregate.Series) error {
 			if s = visited; !finite(s.Value) {
@@ -106,38 +108,53 @@ func (f *Forwarder) flushSeries(ctx context.Context, each func(visit func(*aggre
 	})
 }
 
-type appendSeries = func(dst []byte, metric []byte, typ payload.Type, interval, timestamp int64, value float64, tags [][]byte, host string) []byte
-
-// appendSeries appends one record.
-func (f *Forwarder) appendSeries(dst []byte, s *aggregate.Series, appendTo appendSeries) []byte {
-	typ := payload.Gauge
-	if s.Type == aggregate.CountSeries {
-		typ = payload.Count
-	}
-	name := s.Name
-	if s.Suffix != "" {
-		f.name = append(append(f.name[:0], s.Name...), s.Suffix...)
-		name = f.name
-	}
-	// The formats have whole seconds only; a shorter interval is told as 1.
-	interval := max(1, int64(s.Interval/time.Second))
-	return appendTo(dst, name, typ, interval, s.Time, s.Value, f.splitTags(s.Tags), f.config.Host)
+func (f *Forwarder) appendJSON(dst []byte, s *aggregate.Series) []byte {
+	return payload.AppendSeries(dst, f.metricOf(s), typeOf(s), intervalOf(s), s.Time, s.Value, f.splitTags(s.Tags), f.hostOf(s.Host))
 }
+
+func (f *Forwarder) appendProto(dst []byte, s *aggregate.Series) []byte {
+	host := s.Host
+	if host == nil {
+		host = f.ownHost
+	}
+	return f.proto.Append(dst, f.metricOf(s), typeOf(s), intervalOf(s), s.Time, s.Value, s.Tags, host)
+}
+
+// hostOf is the host of a series or sketch whose tags name this one. The next is
+// the same, as a rule: then nothing is allocated.
+func (f *Forwarder) hostOf(named []byte) string {
+	if named == nil {
+		return f.config.Host
+	}
+	if f.host != string(named) {
+		f.host = string(named)
+	}
+	return f.host
+}
+
+// metricOf returns the name with its suffix, until it is called again.
+func (f *Forwarder) metricOf(s *aggregate.Series) []byte {
+	if s.Suffix == "" {
+		return s.Name
+	}
+	f.name = append(append(f.name[:0], s.Name...), s.Suffix...)
+	return f.name
+}
+
+func typeOf(s *aggregate.Series) payload.Type {
+	if s.Type == aggregate.CountSeries {
+		return payload.Count
+	}
+	return payload.Gauge
+}
+
+// intervalOf is in seconds. The formats have whole ones only; a shorter interval
+// is told as 1.
+func intervalOf(s *aggregate.Series) int64 { return max(1, int64(s.Interval/time.Second)) }
 
 // splitTags returns the tags one by one, until it is called again.
 func (f *Forwarder) splitTags(tags []byte) [][]byte {
-	f.tags = f.tags[:0]
-	for {
-		i := bytes.IndexByte(tags, ',')
-		if i < 0 {
-			break
-		}
-		f.tags = append(f.tags, tags[:i])
-		tags = tags[i+1:]
-	}
-	if len(tags) > 0 {
-		f.tags = append(f.tags, tags)
-	}
+	f.tags = payload.SplitTags(f.tags[:0], tags)
 	return f.tags
 }
 
@@ -148,7 +165,7 @@ func (f *Forwarder) flushSketches(ctx context.Context, each func(visit func(*agg
 		point[0] = payload.SketchPoint{
 			Timestamp: s.Time, Count: int64(math.Round(s.Count)), Min: s.Min, Max: s.Max, Avg: s.Avg, Sum: s.Sum, Keys: s.Keys, Counts: s.Counts,
 		}
-		return payload.AppendSketch(dst, s.Name, f.config.Host, f.splitTags(s.Tags), point[:])
+		return payload.AppendSketch(dst, s.Name, f.hostOf(s.Host), f.splitTags(s.Tags), point[:])
 	}
 	f.stream(ctx, sketches, lost, func(add func(int64, func([]byte) []byte) error) error {
 		return each(func(visited *aggregate.Sketch) error {
@@ -219,7 +236,7 @@ func (f *Forwarder) unsendable(name []byte, messages int64) {
 
 func finite(values ...float64) bool {
 	for _, v := range values {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+		if v-v != 0 { // as of nothing else
 			return false
 		}
 	}

@@ -139,6 +139,33 @@ func TestFlushSendsEverything(t *testing.T) {
 	}
 }
 
+// TestHostOfTheTags: the host that a tag names beats that of the server, and no
+// name beats it too. A series has its own, whatever its neighbours have.
+func TestHostOfTheTags(t *testing.T) {
+	const messages = "a:1|%[1]s|#host:web,x:1\nb:1|%[1]s\nc:1|%[1]s|#host:\nd:1|%[1]s|#host:db\ne:1|%[1]s|#host:db,y:1"
+	want := "a@web[x:1] b@here[] c@[] d@db[] e@db[y:1]"
+	for _, format := range Formats {
+		var g got
+		f := newFake(t, func(c *Config) { c.Host, c.Format = "here", format }, g.take(t))
+		if err := errors.Join(f.Flush(t.Context(), cut(fmt.Sprintf(messages, "g"))), f.Flush(t.Context(), cut(fmt.Sprintf(messages, "d")))); err != nil {
+			t.Fatal(err)
+		}
+		var series, sketches []string
+		for _, s := range g.series {
+			series = append(series, fmt.Sprintf("%s@%s%v", s.Metric, s.Host, s.Tags))
+		}
+		for _, s := range g.sketches {
+			sketches = append(sketches, fmt.Sprintf("%s@%s%v", s.Metric, s.Host, s.Tags))
+		}
+		if got := strings.Join(series, " "); got != want {
+			t.Errorf("%s: series %s, want %s", format, got, want)
+		}
+		if got := strings.Join(sketches, " "); got != want {
+			t.Errorf("%s: sketches %s, want %s", format, got, want)
+		}
+	}
+}
+
 func TestNothingIsSentForNothing(t *testing.T) {
 	f := newFake(t, nil, func(r *http.Request, _ []byte) int { t.Errorf("%s was sent", r.URL); return 202 })
 	err := errors.Join(f.Flush(t.Context(), cut("")), f.Events(t.Context(), nil), f.Checks(t.Context(), nil), f.Sketches(t.Context(), cut("").EachSketch))

@@ -37,7 +37,7 @@ type document struct {
 func documents() []document {
 	return []document{
 		{"kinds", nil, kindRows}, {"lines", nil, lineRows}, {"packing", []Feature{Packing}, packingRows}, {"sampling", []Feature{Sampling}, samplingRows},
-		{"tags", []Feature{Tags}, tagRows}, {"names", []Feature{Names}, nameRows}, {"sections", []Feature{Sections}, sectionRows()},
+		{"tags", []Feature{Tags}, tagRows}, {"special tags", []Feature{Tags, SpecialTags}, specialTagRows}, {"names", []Feature{Names}, nameRows}, {"sections", []Feature{Sections}, sectionRows()},
 		{"timestamps", []Feature{Timestamps}, timestampRows}, {"refusal", []Feature{Refusal}, refusalRows()},
 		{"events", []Feature{Events}, eventRows}, {"service checks", []Feature{ServiceChecks}, checkRows},
 	}

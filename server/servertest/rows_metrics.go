@@ -70,4 +70,6 @@ var nameRows = []row{
 	{why: "as SignalFx writes them", send: each("name.signalfx[k=v]:1|c"), wants: []want{counter("name.signalfx[k=v]|", 1)}},
 	{why: "as Librato writes them", send: each("name.librato#k=v:1|c"), wants: []want{counter("name.librato#k=v|", 1)}},
 	{why: "what only begins like an event is a metric", send: each("_e.name:1|c", "_:2|c"), wants: []want{counter("_e.name|", 1), counter("_|", 2)}},
+	{why: "so is what only begins like a service check", send: each("_sc.name:1|c", "_scratch:2|c"), wants: []want{counter("_sc.name|", 1), counter("_scratch|", 2)}},
+	{why: "a name may have spaces, also alone", send: each(" name.space :1|c"), wants: []want{counter(" name.space |", 1)}},
 }

@@ -3,6 +3,8 @@ package servertest
 import (
 	"fmt"
 	"strings"
+
+	"floodgate/internal/dogstatsd"
 )
 
 var tagRows = []row{
@@ -18,6 +20,22 @@ var tagRows = []row{
 	{why: "members of a set belong to their tags", send: together("tag.set:m|s|#a:1", "tag.set:m|s|#a:2", "tag.set:n|s|#a:1"), wants: []want{set("tag.set|a:1", 2), set("tag.set|a:2", 1)}},
 	{why: "there may be many", send: each("tag.many:1|c|#" + numbered(60)), wants: []want{counter("tag.many|"+numbered(60), 1)}},
 	{why: "of repeated sections the last counts", needs: []Feature{Sections}, send: each("tag.twice:1|c|#a:1|#a:2"), wants: []want{counter("tag.twice|a:2", 1)}},
+}
+
+var specialTagRows = []row{
+	{why: "the host is no tag", send: each("special.host:1|c|#b:1,host:web,a:1"), wants: []want{counter("special.host|a:1,b:1", 1).onHost("web")}},
+	{why: "messages of two hosts are two series", send: together("special.hosts:1|c|#host:web", "special.hosts:2|c|#host:db", "special.hosts:4|c|#host:web", "special.hosts:8|c"),
+		wants: []want{counter("special.hosts|", 5).onHost("web"), counter("special.hosts|", 2).onHost("db")}},
+	{why: "of several hosts the last counts", send: each("special.last:1|c|#host:web,host:db"), wants: []want{counter("special.last|", 1).onHost("db")}},
+	{why: "a host without a name is none", send: each("special.none:5|g|#host:,a:1"), wants: []want{gauge("special.none|a:1", 5).onHost("")}},
+	{why: "a distribution has a host, too", send: each("special.d:5|d|#host:web,a:1"), wants: []want{summary(dogstatsd.Distribution, "special.d|a:1", 1, 5, 5, 5).onHost("web")}},
+	{why: "so have the series of a timer", send: each("special.ms:5|ms|#host:web"), wants: []want{summary(dogstatsd.Timer, "special.ms|", 1, 5, 5, 5).onHost("web")}},
+	{why: "and a value with a time", needs: []Feature{Timestamps}, send: each("special.time:5|g|#host:web|T1700000000"), wants: []want{gauge("special.time|", 5).atTime(past).onHost("web")}},
+	{why: "tags that only begin like it stay", send: each("special.like:1|c|#hostname:web,host,Host:a"), wants: []want{counter("special.like|Host:a,host,hostname:web", 1)}},
+	{why: "the entity of a client is not passed on", send: each("special.entity:1|c|#dd.internal.entity_id:0123,a:1", "special.entity:2|c|#a:1"), wants: []want{counter("special.entity|a:1", 3)}},
+	{why: "nor the cardinality it asks for", send: each("special.card:1|c|#dd.internal.card:low", "special.card:2|c"), wants: []want{counter("special.card|", 3)}},
+	{why: "nor the check that speaks", send: each("special.jmx:1|c|#a:1,dd.internal.jmx_check_name:kafka", "special.jmx:2|c|#a:1"), wants: []want{counter("special.jmx|a:1", 3)}},
+	{why: "what is not known is passed on", send: each("special.other:1|c|#dd.internal.x:1"), wants: []want{counter("special.other|dd.internal.x:1", 1)}},
 }
 
 // numbered is n sorted tags.
@@ -87,6 +105,7 @@ func refusalRows() []row {
 		{"refused:|c", "empty_value", "an empty value"},
 		{"refused:::|ms", "empty_value", "values that are all empty"},
 		{"refused:1|x", "unknown_kind", "a kind that does not exist"},
+		{"refused:1|c\r\r", "unknown_kind", "one carriage return belongs to the line end, a second one to the kind"},
 		{"refused:1|C", "unknown_kind", "kinds are small letters"},
 		{"refused:1|", "unknown_kind", "an empty kind"},
 		{"refused:one|c", "bad_value", "a value that is no number"},

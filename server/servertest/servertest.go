@@ -26,6 +26,9 @@ const (
 	Sampling Feature = "sampling"
 	// Tags: |#a,b. Their order and repetitions do not matter.
 	Tags Feature = "tags"
+	// SpecialTags: host:NAME is no tag but the host of the series, and what a
+	// client's library tells its server alone is not passed on.
+	SpecialTags Feature = "special tags"
 	// Names: names are kept as they are, whatever their characters.
 	Names Feature = "names"
 	// Sections: what it has no use for behind the kind is taken and left out:
@@ -49,7 +52,7 @@ const (
 )
 
 // Features are all features.
-var Features = []Feature{Packing, Sampling, Tags, Names, Sections, Timestamps, Events, ServiceChecks, Refusal, Statistics, FinalStatistics, UniqueUploads}
+var Features = []Feature{Packing, Sampling, Tags, SpecialTags, Names, Sections, Timestamps, Events, ServiceChecks, Refusal, Statistics, FinalStatistics, UniqueUploads}
 
 // Claims says what a target takes. The zero value claims nothing.
 type Claims struct {

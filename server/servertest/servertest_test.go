@@ -42,6 +42,11 @@ func series(typ payload.Type, metric string, value float64, tags ...string) payl
 	return payload.Series{Metric: metric, Type: typ, Interval: 10, Points: []payload.Point{{Timestamp: past, Value: value}}, Tags: tags}
 }
 
+func on(host string, s payload.Series) payload.Series {
+	s.Host = host
+	return s
+}
+
 // TestWantsBite: what is wanted is found when it arrived, in each form that the
 // contract allows, and missed when it did not.
 func TestWantsBite(t *testing.T) {
@@ -79,6 +84,10 @@ func TestWantsBite(t *testing.T) {
 		{"with another sum", summary(dogstatsd.Distribution, "d|", 3, 1, 4, 8), arrival(sketch), "sum of the sketch is 7, want 8"},
 		{"a distribution as series", summary(dogstatsd.Distribution, "h|a", 3, 1, 4, 7), histogram(3, 1, 4), ""},
 		{"a histogram as a sketch", summary(dogstatsd.Histogram, "d|", 3, 1, 4, 7), arrival(sketch), "no count or rate d.count| arrived"},
+		{"on its host", counter("a|", 5).onHost("web"), arrival(on("web", series(payload.Count, "a", 5))), ""},
+		{"on another", counter("a|", 5).onHost("web"), arrival(on("db", series(payload.Count, "a", 5))), "no count or rate a| arrived"},
+		{"on none", counter("a|", 5).onHost("web"), arrival(series(payload.Count, "a", 5)), "no count or rate a| arrived"},
+		{"on none, as it should be", gauge("a|", 5).onHost(""), arrival(series(payload.Gauge, "a", 5)), ""},
 		{"an event at any time", ofEvent, arrival(payload.Event{Title: "e", Timestamp: 7, Tags: []string{"a"}}), ""},
 		{"but at some", ofEvent, arrival(payload.Event{Title: "e", Tags: []string{"a"}}), `event "e" has no time`},
 		{"with its tags", ofEvent, arrival(payload.Event{Title: "e", Timestamp: 7}), "event is"},
@@ -104,7 +113,7 @@ func TestWantsBite(t *testing.T) {
 // TestStagesBite: good statistics pass, and each fault in them is found.
 func TestStagesBite(t *testing.T) {
 	const good = `{"datagrams":2,"received":9,"queue_dropped":0,"malformed":3,"malformed_by_cause":{"bad_value":3},"truncated":1,"rejected":0,"shutdown_dropped":0,
-		"aggregated":5,"upload_failed":0,"pending":5,"queue_length":0,"queue_peak":1,"flush_stall_max_seconds":0.5,"flush_stall_total_seconds":1}`
+		"aggregated":5,"upload_failed":0,"pending":5,"queue_length":0,"queue_peak":1,"flush_stall_max_seconds":0.5,"flush_stall_total_seconds":1,"flush_cpu_ns":1500}`
 	want := stages{datagrams: 2, received: 9, malformed: 3, truncated: 1, pending: 5, causes: map[string]int64{"bad_value": 3, "bad_rate": 0}}
 	for _, c := range []struct{ old, new, fault string }{
 		{`"datagrams":2`, `"datagrams":2`, ""},
@@ -116,6 +125,7 @@ func TestStagesBite(t *testing.T) {
 		{`"aggregated":5`, `"aggregated":5.5`, "aggregated is 5.5, want a whole number"},
 		{`"queue_peak":1`, `"queue_peak":-1`, "queue_peak is -1, want 0 or more"},
 		{`"queue_peak":1`, `"queue_peak":"1"`, `queue_peak is "1", want a number`},
+		{`"flush_cpu_ns":1500`, `"flush_cpu_ns":0.5`, "flush_cpu_ns is 0.5, want a whole number"},
 		{`"pending":5`, `"pending":4`, "pending is 4, want 5"},
 		{`{"bad_value":3}`, `{"bad_value":2,"bad_kind":1}`, "1 malformed by bad_kind, want none"},
 		{`{"bad_value":3}`, `{"bad_value":2,"bad_kind":1}`, "2 malformed by bad_value, want 3"},
@@ -187,6 +197,9 @@ func TestRowsAreSound(t *testing.T) {
 			}
 			for _, w := range r.wants {
 				what := fmt.Sprintf("%v %s", w.kind, w.key)
+				if w.host != nil {
+					what += " of " + *w.host
+				}
 				if w.event == nil && w.check == nil && owner[what] != "" {
 					t.Errorf("%s and %s both send %s", r.why, owner[what], what)
 				}

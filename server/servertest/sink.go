@@ -47,6 +47,22 @@ type Arrived struct {
 	Totals   intake.Totals // of all of it
 }
 
+// onHost is the series and sketches that belong to a host.
+func (a *Arrived) onHost(name string) *Arrived {
+	of := &Arrived{}
+	for i := range a.Series {
+		if s := &a.Series[i]; s.Host == name {
+			of.Totals.Add(time.Time{}, s)
+		}
+	}
+	for i := range a.Sketches {
+		if s := &a.Sketches[i]; s.Host == name {
+			of.Totals.AddSketch(time.Time{}, s)
+		}
+	}
+	return of
+}
+
 // Arrived decodes what has come by now and returns it with all that came
 // before. It belongs to one goroutine, and so does what it returns, until the
 // next call.

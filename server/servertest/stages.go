@@ -20,7 +20,7 @@ type field struct {
 var fields = []field{
 	{"datagrams", false}, {"received", false}, {"queue_dropped", false}, {"malformed", false}, {"truncated", false}, {"rejected", false},
 	{"shutdown_dropped", false}, {"aggregated", false}, {"upload_failed", false}, {"pending", false}, {"queue_length", false}, {"queue_peak", false},
-	{"flush_stall_max_seconds", true}, {"flush_stall_total_seconds", true},
+	{"flush_stall_max_seconds", true}, {"flush_stall_total_seconds", true}, {"flush_cpu_ns", false},
 }
 
 // stages is what the statistics must tell of what was sent.

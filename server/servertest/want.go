@@ -22,6 +22,7 @@ type want struct {
 	// set, the sum of a sketch.
 	value           float64
 	count, min, max float64 // of timers, histograms, distributions
+	host            *string // of every series; nil for any
 	at              int64   // Unix seconds of the last point; 0 for any
 
 	event *payload.Event // of time 0 when any time will do
@@ -50,8 +51,16 @@ func (w want) atTime(unix int64) want {
 	return w
 }
 
+func (w want) onHost(name string) want {
+	w.host = &name
+	return w
+}
+
 // verify returns what is wrong with what arrived, as far as w goes.
 func (w want) verify(a *Arrived) []string {
+	if w.host != nil {
+		a = a.onHost(*w.host)
+	}
 	switch {
 	case w.event != nil:
 		return verifyOne("event", w.event.Title, *w.event, a.Events, func(e payload.Event) string { return e.Title }, func(e *payload.Event) { e.Timestamp = 0 })
