@@ -78,6 +78,7 @@ bench-server: build bin/peers/statsd_exporter bin/peers/telegraf ## print the re
 	bin/floodgate peers burst_300k packed_3m --targets refserver,refserver:reader=coupled,statsd_exporter,telegraf -n 3 --out out/server/peers
 	bin/floodgate peers packed_3m_contexts --targets refserver,refserver:flush=async-copy,refserver:flush=sync -n 3 --out out/server/flushes
 	bin/floodgate saturate packed_3m --target refserver --from 1M --confirm 1 --precision 10% --out out/server/saturation
+	bin/floodgate run packed_contexts_warm -n 3 --out out/server/warm
 
 bench-peers: build peers ## run one burst against every server that is installed, and print the league
 	bin/floodgate peers burst_300k -n 3 --out out/peers

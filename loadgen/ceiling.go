@@ -95,7 +95,7 @@ func Ceiling(ctx context.Context, config CeilingConfig) (CeilingResult, error) {
 	if config.Read {
 		reader.Go(func() error { return discard(null) })
 	}
-	sender, err := Dial(UDP, null.LocalAddr().String(), config.Options)
+	sender, err := Dial(ctx, UDP, null.LocalAddr().String(), config.Options)
 	if err != nil {
 		return CeilingResult{}, fmt.Errorf("cannot measure the generator's ceiling: %w", err)
 	}

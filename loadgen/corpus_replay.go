@@ -163,6 +163,26 @@ func (r *replayed) expected() iter.Seq[*Expectation] {
 	}
 }
 
+// passedOn is the tags without those that a server keeps to itself, and with the
+// last host, if it has a name.
+func passedOn(tags []string) []string {
+	host := ""
+	tags = slices.DeleteFunc(tags, func(tag string) bool {
+		switch dogstatsd.RoleOf([]byte(tag)) {
+		case dogstatsd.InternalTag:
+			return true
+		case dogstatsd.HostTag:
+			host = tag
+			return true
+		}
+		return false
+	})
+	if named, _ := dogstatsd.CutHost([]byte(host)); len(named) > 0 {
+		tags = append(tags, host)
+	}
+	return tags
+}
+
 // add counts one line.
 func (r *replayed) add(line []byte) {
 	class := metricLine
@@ -197,7 +217,7 @@ func (r *replayed) addMetric(line []byte) dogstatsd.Fault {
 	}
 	var tags []string
 	if len(m.Tags) > 0 {
-		tags = strings.Split(string(m.Tags), ",")
+		tags = passedOn(strings.Split(string(m.Tags), ","))
 		slices.Sort(tags)
 		tags = slices.Compact(tags)
 	}

@@ -81,6 +81,28 @@ func TestReplayAtARate(t *testing.T) {
 	}
 }
 
+// TestReplayOfSpecialTags: a server keeps some tags to itself, and of several
+// hosts the last counts, so that is what a capture comes to.
+func TestReplayOfSpecialTags(t *testing.T) {
+	for line, want := range map[string][]string{
+		"a:1|c|#dd.internal.entity_id:0123,x:1,dd.internal.card:low": {"x:1"},
+		"a:1|c|#dd.internal.entity_id:0123":                          {},
+		"a:1|c|#host:web,x:1,host:db":                                {"host:db", "x:1"},
+		"a:1|c|#host:web,host:":                                      {},
+		"a:1|c|#dd.internal.other:1,hostname:x":                      {"dd.internal.other:1", "hostname:x"},
+	} {
+		c, _, err := NewReplay(strings.NewReader(line), Replay{Rate: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for e := range c.Expected() {
+			if !slices.Equal(e.Tags, want) {
+				t.Errorf("%s comes to the tags %q, want %q", line, e.Tags, want)
+			}
+		}
+	}
+}
+
 func TestReplayRefusals(t *testing.T) {
 	refused := func(text string, how Replay, want string) {
 		t.Helper()

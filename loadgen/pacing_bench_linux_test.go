@@ -81,7 +81,7 @@ type paced struct {
 }
 
 func generatorPace(b *testing.B, c *Corpus, over time.Duration, address string) paced {
-	s, err := Dial(UDP, address, DialOptions{})
+	s, err := Dial(b.Context(), UDP, address, DialOptions{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func everyKind(messages int64) CorpusConfig {
 func dialClient(t *testing.T, network, address string, options DialOptions) Sender {
 	t.Helper()
 	options.Client = DatadogGo
-	s, err := Dial(network, address, options)
+	s, err := Dial(t.Context(), network, address, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestClientRefusesWhatItCannotSend(t *testing.T) {
 		}
 	}
 	t.Setenv("DD_ENV", "prod")
-	if _, err := Dial(UDP, address, DialOptions{Client: DatadogGo}); err == nil || !strings.Contains(err.Error(), "DD_ENV is set") {
+	if _, err := Dial(t.Context(), UDP, address, DialOptions{Client: DatadogGo}); err == nil || !strings.Contains(err.Error(), "DD_ENV is set") {
 		t.Errorf("%v", err)
 	}
 }

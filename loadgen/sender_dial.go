@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -131,8 +132,9 @@ func SplitURL(url string) (network, address string, err error) {
 // Dial returns a sender to a socket: network "udp" or "tcp" with host:port, or
 // "unixgram" or "unixstream" with a path. It refuses addresses that are not
 // loopback unless the options allow them. That it succeeds does not mean that a
-// UDP target exists; any other must.
-func Dial(network, address string, options DialOptions) (Sender, error) {
+// UDP target exists; any other must. When ctx ends before it answers, the error
+// wraps the cause.
+func Dial(ctx context.Context, network, address string, options DialOptions) (Sender, error) {
 	name := network + "://" + address
 	fail := func(err error) (Sender, error) { return nil, fmt.Errorf("cannot send to %s: %w", name, err) }
 	if err := options.Validate(network); err != nil {
@@ -140,9 +142,12 @@ func Dial(network, address string, options DialOptions) (Sender, error) {
 	}
 	var senders []Sender
 	for range max(options.Sockets, 1) {
-		s, err := dialOne(network, address, name, options)
+		s, err := dialOne(ctx, network, address, name, options)
 		if err != nil {
 			closeAll(senders)
+			if ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
 			return fail(err)
 		}
 		senders = append(senders, s)
@@ -153,8 +158,8 @@ func Dial(network, address string, options DialOptions) (Sender, error) {
 	return &manySender{senders: senders}, nil
 }
 
-func dialOne(network, address, name string, options DialOptions) (Sender, error) {
-	conn, err := dial(network, address, options)
+func dialOne(ctx context.Context, network, address, name string, options DialOptions) (Sender, error) {
+	conn, err := dial(ctx, network, address, options)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +180,8 @@ func dialOne(network, address, name string, options DialOptions) (Sender, error)
 	return s, err
 }
 
-func dial(network, address string, options DialOptions) (net.Conn, error) {
+func dial(ctx context.Context, network, address string, options DialOptions) (net.Conn, error) {
+	var dialer net.Dialer
 	switch network {
 	case UDP:
 		to, err := net.ResolveUDPAddr(network, address)
@@ -186,7 +192,7 @@ func dial(network, address string, options DialOptions) (net.Conn, error) {
 			return nil, err
 		}
 		// The address as resolved: a second look-up might say something else.
-		return net.DialUDP(network, nil, to)
+		return dialer.DialContext(ctx, network, to.String())
 	case TCP:
 		to, err := net.ResolveTCPAddr(network, address)
 		if err != nil {
@@ -195,11 +201,11 @@ func dial(network, address string, options DialOptions) (net.Conn, error) {
 		if err := checkHost(to.IP, to.Port, options); err != nil {
 			return nil, err
 		}
-		return net.DialTCP(network, nil, to)
+		return dialer.DialContext(ctx, network, to.String())
 	case UnixStream:
-		return net.DialUnix("unix", nil, &net.UnixAddr{Name: address, Net: "unix"})
+		return dialer.DialContext(ctx, "unix", address)
 	}
-	return net.DialUnix(network, nil, &net.UnixAddr{Name: address, Net: network})
+	return dialer.DialContext(ctx, network, address)
 }
 
 // checkHost refuses what is no host, and other machines unless allowed.

@@ -59,7 +59,7 @@ func newGSO(t testing.TB) (s *batchSender, conn net.PacketConn) {
 	if err := conn.(*net.UDPConn).SetReadBuffer(4 << 20); err != nil {
 		t.Fatal(err)
 	}
-	sender, err := Dial(UDP, address, DialOptions{Method: GSO})
+	sender, err := Dial(t.Context(), UDP, address, DialOptions{Method: GSO})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestGSOFallsBack(t *testing.T) {
 
 func TestWithoutGSONoDatagramsAreJoined(t *testing.T) {
 	_, address := receiver(t, UDP)
-	s, err := Dial(UDP, address, DialOptions{Method: Batch})
+	s, err := Dial(t.Context(), UDP, address, DialOptions{Method: Batch})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestWithoutGSONoDatagramsAreJoined(t *testing.T) {
 func TestUnixgramThatDropsWhenFull(t *testing.T) {
 	c := newCorpus(t, plain(2_000).with(func(c *CorpusConfig) { c.DatagramBytes = 1432 }))
 	conn, address := receiver(t, Unixgram)
-	s, err := Dial(Unixgram, address, DialOptions{DropWhenFull: true})
+	s, err := Dial(t.Context(), Unixgram, address, DialOptions{DropWhenFull: true})
 	if err != nil {
 		t.Fatal(err)
 	}

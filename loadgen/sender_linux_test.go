@@ -37,7 +37,7 @@ func TestSendAllocatesNothing(t *testing.T) {
 			conn, address = receiver(t, test.network)
 			conns = append(conns, conn.(net.Conn))
 		}
-		s, err := Dial(test.network, address, test.options)
+		s, err := Dial(t.Context(), test.network, address, test.options)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -82,7 +82,7 @@ func TestManySocketsStopWhereOneDoes(t *testing.T) {
 func TestManyStreams(t *testing.T) {
 	c := newCorpus(t, plain(5_000))
 	listener, address := listenStream(t, UnixStream)
-	s, err := Dial(UnixStream, address, DialOptions{Sockets: 4})
+	s, err := Dial(t.Context(), UnixStream, address, DialOptions{Sockets: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestManyStreams(t *testing.T) {
 
 // What does not fit is refused before a socket is left open.
 func TestManySocketsOrNone(t *testing.T) {
-	if s, err := Dial(UnixStream, t.TempDir()+"/none", DialOptions{Sockets: 4}); err == nil {
+	if s, err := Dial(t.Context(), UnixStream, t.TempDir()+"/none", DialOptions{Sockets: 4}); err == nil {
 		s.Close()
 		t.Error("four sockets to nobody")
 	}

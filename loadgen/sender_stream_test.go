@@ -15,14 +15,14 @@ import (
 // streams are the ways of writing to a stream that must all behave alike.
 var streams = map[string]func(t testing.TB, network, address string, options DialOptions) Sender{
 	"system": func(t testing.TB, network, address string, options DialOptions) Sender {
-		s, err := Dial(network, address, options)
+		s, err := Dial(t.Context(), network, address, options)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s
 	},
 	"portable": func(t testing.TB, network, address string, options DialOptions) Sender {
-		conn, err := dial(network, address, options)
+		conn, err := dial(t.Context(), network, address, options)
 		if err != nil {
 			t.Fatal(err)
 		}

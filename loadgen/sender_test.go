@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"net"
@@ -14,14 +15,14 @@ import (
 // senders are the ways of sending that must all behave alike.
 var senders = map[string]func(t testing.TB, network, address string) Sender{
 	"system": func(t testing.TB, network, address string) Sender {
-		s, err := Dial(network, address, DialOptions{})
+		s, err := Dial(t.Context(), network, address, DialOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s
 	},
 	"portable": func(t testing.TB, network, address string) Sender {
-		conn, err := dial(network, address, DialOptions{})
+		conn, err := dial(t.Context(), network, address, DialOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -239,7 +240,7 @@ func TestSendOfTooLongADatagram(t *testing.T) {
 func TestDialRefuses(t *testing.T) {
 	check := func(network, address, want string) {
 		t.Helper()
-		s, err := Dial(network, address, DialOptions{})
+		s, err := Dial(t.Context(), network, address, DialOptions{})
 		if err == nil {
 			s.Close()
 			t.Errorf("%s://%s is accepted", network, address)
@@ -259,11 +260,30 @@ func TestDialRefuses(t *testing.T) {
 	check("sctp", "127.0.0.1:8125", "want udp, unixgram, unixstream or tcp")
 
 	// Reserved for documentation: allowed to be dialled, never answered.
-	s, err := Dial("udp", "192.0.2.1:8125", DialOptions{AllowRemote: true})
+	s, err := Dial(t.Context(), "udp", "192.0.2.1:8125", DialOptions{AllowRemote: true})
 	if err != nil {
 		t.Skipf("no route to other machines here: %v", err)
 	}
 	s.Close()
+}
+
+// TestDialEndsWithItsContext: a machine that never answers would be waited for
+// minutes.
+func TestDialEndsWithItsContext(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s, err := Dial(ctx, TCP, listener.Addr().String(), DialOptions{})
+	if err == nil {
+		s.Close()
+	}
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want that the context has ended", err)
+	}
 }
 
 func TestSplitURL(t *testing.T) {
@@ -302,7 +322,7 @@ func TestDialOptionsThatDoNotFit(t *testing.T) {
 		{UDP, DialOptions{Client: DatadogGo, Method: Single}, "a way of its own"},
 		{UDP, DialOptions{Client: DatadogGo, ClientBytes: maxDatagram + 1}, "up to 65507 bytes"},
 	} {
-		s, err := Dial(test.network, "127.0.0.1:8125", test.options)
+		s, err := Dial(t.Context(), test.network, "127.0.0.1:8125", test.options)
 		if err == nil {
 			s.Close()
 			t.Errorf("%s with %+v is accepted", test.network, test.options)

@@ -85,9 +85,9 @@ type calibrationPanel struct {
 func (p calibrationPanel) label() string {
 	switch {
 	case p.spread && len(p.planted) > 1:
-		return "spread of the log ratios, with its interval; grey: a change is planted"
+		return "spread of the log ratios, with its interval (log scale); grey: a change is planted"
 	case p.spread:
-		return "spread of the log ratios, with its interval"
+		return "spread of the log ratios, with its interval (log scale)"
 	}
 	return "change found, Δ mean %, with its interval; dashed: planted"
 }

@@ -145,7 +145,8 @@ func TestForestAxis(t *testing.T) {
 	}{
 		"nothing outside the tolerance": {[]regress.Comparison{at(-0.01, 0, 0.01)}, -10, 10, 0},
 		"a real change is never cut":    {[]regress.Comparison{at(0.9, 1.5, 2.2)}, -10, 172, 0},
-		"a wild end is cut":             {[]regress.Comparison{at(-0.99, 0.05, 50)}, -99, 60, 0},
+		"a wild end is cut":             {[]regress.Comparison{at(-0.99, 0.05, 50)}, -60, 60, 0},
+		"a far change leaves the axis":  {[]regress.Comparison{at(-0.01, 0, 0.01), at(-0.9995, -0.999, -0.998, -0.999), at(4, 5, 6, 5)}, -10, 10, 0},
 		"a wild pair is counted":        {[]regress.Comparison{at(-0.01, 0, 0.01, 3)}, -10, 15, 1},
 		"no verdict has no extent":      {[]regress.Comparison{{Mark: regress.NoVerdict}}, -10, 10, 0},
 	} {

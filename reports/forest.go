@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -19,6 +20,7 @@ type forest struct {
 	tolerance   float64
 	low, high   float64 // of the axis
 	beyond      int     // pairs that lie outside the axis
+	crowded     bool    // with changes so small that they need the axis for themselves
 }
 
 // forestCap is the change in percent above which the axis is not stretched for
@@ -28,20 +30,26 @@ const forestCap = 60
 func newForest(cs []regress.Comparison, tolerance float64) forest {
 	f := forest{comparisons: cs, tolerance: tolerance * 100}
 	f.low, f.high = -2*f.tolerance, 2*f.tolerance
-	ceiling := max(forestCap, 4*f.tolerance)
+	floor, ceiling := -100.0, max(forestCap, 4*f.tolerance)
+	f.crowded = slices.ContainsFunc(cs, func(c regress.Comparison) bool {
+		return measured(c) && math.Abs(c.Delta.Estimate)*100 <= ceiling/2
+	})
+	if f.crowded {
+		floor = -ceiling
+	}
 	for _, c := range cs {
-		if measured(c) {
+		if measured(c) && !f.far(c) {
 			ceiling = max(ceiling, 1.15*c.Delta.Estimate*100)
 		}
 	}
 	stretch := func(x float64) {
 		if finite(x) {
-			f.low = min(f.low, max(x*100, -100))
+			f.low = min(f.low, max(x*100, floor))
 			f.high = max(f.high, min(x*100, ceiling))
 		}
 	}
 	for _, c := range cs {
-		if !measured(c) {
+		if !measured(c) || f.far(c) {
 			continue
 		}
 		stretch(c.Delta.Low)
@@ -56,12 +64,18 @@ func newForest(cs []regress.Comparison, tolerance float64) forest {
 	f.low, f.high = f.low-margin, f.high+margin
 	for _, c := range cs {
 		for _, p := range c.Pairs {
-			if x, ok := change(p); ok && (x < f.low || x > f.high) {
+			if x, ok := change(p); ok && !f.far(c) && (x < f.low || x > f.high) {
 				f.beyond++
 			}
 		}
 	}
 	return f
+}
+
+// far reports whether a change is so large that on one axis with the small ones
+// it would hide what these are: an arrow and its figure stand for it.
+func (f *forest) far(c regress.Comparison) bool {
+	return f.crowded && math.Abs(c.Delta.Estimate)*100 > max(forestCap, 4*f.tolerance)
 }
 
 // stretchToPairs makes room for single pairs, up to half as much again as the
@@ -71,7 +85,7 @@ func (f *forest) stretchToPairs() {
 	low, high := f.low, f.high
 	for _, c := range f.comparisons {
 		for _, p := range c.Pairs {
-			if x, ok := change(p); ok && measured(c) {
+			if x, ok := change(p); ok && measured(c) && !f.far(c) {
 				low, high = min(low, max(x, f.low-room)), max(high, min(x, f.high+room))
 			}
 		}
@@ -215,8 +229,24 @@ func (f forestRows) Plot(c draw.Canvas, p *plot.Plot) {
 			c.FillText(textStyle(textSize, inkMuted, 0, -0.5), vg.Point{X: zero + 8, Y: y + 2}, "not enough valid pairs")
 			continue
 		}
+		if f.far(comparison) {
+			f.arrow(c, y, comparison)
+			continue
+		}
 		f.interval(c, trX, y, comparison)
 	}
+}
+
+// arrow draws a row whose change is far beyond the axis.
+func (f forestRows) arrow(c draw.Canvas, y vg.Length, comparison regress.Comparison) {
+	x, inward, align := c.Max.X-3, vg.Length(-1), -1.0
+	if comparison.Delta.Estimate < 0 {
+		x, inward, align = c.Min.X+3, 1, 0
+	}
+	line := lineStyle(markInk(comparison.Mark), f.stroke)
+	c.StrokeLine2(line, x, y, x+inward*18, y)
+	f.end(c, line, x, y, true, inward)
+	c.FillText(textStyle(textSize, markInk(comparison.Mark), align, -0.5), vg.Point{X: x + inward*24, Y: y + 2}, minus(deltaCell(comparison))+" %")
 }
 
 // interval draws one row: the pairs as dots below the line of the interval.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 
 	"floodgate/internal/record"
@@ -22,6 +23,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"clean": clean,
 	"lines": cleanLines,
 	"minus": minus,
+	"lost":  func(cell string) bool { return cell != "0" && cell != absent },
 }).Parse(pageSource))
 
 // minus makes the hyphens of a figure minus signs, which stand as wide as plus
@@ -40,6 +42,8 @@ type page struct {
 	Style                         template.CSS
 	Facts                         []fact
 	Reasons, Leading              []string // all reasons, and those shown with the verdict
+	Next                          []string // what to do about it
+	NextTitle                     string
 	Marks                         []string // how the marks come about
 	Rule                          string   // how the decision does
 	Comparisons                   []comparisonRow
@@ -69,6 +73,7 @@ type table struct {
 	Caption string
 	Figures bool // nothing but figures
 	Head    []column
+	Losses  []bool // by column: figures other than 0 stand out; nil for none
 	Rows    [][]string
 }
 
@@ -152,6 +157,7 @@ func (v *view) page() (page, error) {
 		Facts: v.facts(), Reasons: d.Reasons, Marks: markRules(v.Verdict.Options), Rule: decisionRule(len(v.comparisons)),
 		ChecksSummary: v.checksSummary(), Ledger: v.ledgerOverview(), Warnings: v.warnings(),
 		Setup: v.setup(), Data: v.document(), Leading: v.leading(), WorthTitle: worthTitle, Worth: v.worth(),
+		NextTitle: nextTitle, Next: v.next(),
 	}
 	ids := v.ids()
 	for _, c := range v.comparisons {
@@ -287,6 +293,9 @@ func (v *view) drawForest(p *page) error {
 		}
 		p.Forest = append(p.Forest, template.HTML(svg))
 	}
+	if slices.ContainsFunc(f.comparisons, func(c regress.Comparison) bool { return measured(c) && f.far(c) }) {
+		p.ForestNotes = append(p.ForestNotes, "Arrow with a figure: a change far beyond the axis.")
+	}
 	if f.beyond > 0 {
 		p.ForestNotes = append(p.ForestNotes, plural(f.beyond, "pair")+" beyond the axis not drawn.")
 	}
@@ -303,13 +312,17 @@ func (v *view) ledgerOverview() *table {
 		return nil
 	}
 	shown := shownPlaces(all)
+	// Where no output is counted, nobody knows that what is unattributed was lost.
+	counted := !slices.ContainsFunc(all, func(t tally) bool { _, told := t.of("delivered"); return !told })
 	t := &table{
 		Label:   "Messages by place",
-		Caption: "Sums over the valid replicates of each variant, in messages. – is not told by the target.",
+		Caption: strings.TrimSpace(ledgerWords + " " + placeWords(shown)),
 		Head:    []column{{"experiment", false}, {"variant", false}, {"runs", true}},
+		Losses:  make([]bool, 3),
 	}
 	for _, i := range shown {
 		t.Head = append(t.Head, column{places[i].name, true})
+		t.Losses = append(t.Losses, places[i].loss() && (places[i].name != "unattributed" || counted))
 	}
 	for i := range v.scenes {
 		for _, sum := range v.scenes[i].tallies() {

@@ -33,6 +33,7 @@ type LeagueEntry struct {
 var leagueMeasures = []struct{ name, head string }{
 	{"lost_fraction", "lost"},
 	{"cpu_per_message", "CPU per message"},
+	{"flush_cpu_per_message", "of it flush"},
 	{"rss_peak", "peak memory"},
 	{"ingest_latency_p99", "ingest latency p99"},
 	{"flush_stall_max", "longest flush stall"},
@@ -183,9 +184,17 @@ func (l League) table(scenario string) leagueTable {
 		}
 	}
 	t.numbers = len(shown) + 2
-	t.head = append(t.head, "CPU ratio", "n", "note")
+	t.head = append(t.head, "CPU ratio", "n")
+	noted := slices.ContainsFunc(t.rows, func(r leagueRow) bool { return len(r.notes) > 0 })
+	if noted {
+		t.head = append(t.head, "note")
+	}
 	for _, r := range t.rows {
-		t.cells = append(t.cells, r.cells(shown))
+		cells := r.cells(shown)
+		if noted {
+			cells = append(cells, clean(strings.Join(r.notes, "; ")))
+		}
+		t.cells = append(t.cells, cells)
 	}
 	return t
 }
@@ -209,7 +218,7 @@ func (r leagueRow) cells(shown []scenarios.Measure) []string {
 	if r.ratio > 0 {
 		ratio = fmt.Sprintf("%.3g", r.ratio)
 	}
-	return append(cells, ratio, strconv.Itoa(r.replicates), clean(strings.Join(r.notes, "; ")))
+	return append(cells, ratio, strconv.Itoa(r.replicates))
 }
 
 // words explain the tables.
@@ -224,7 +233,7 @@ func LeagueTerminal(w io.Writer, l League, opt TerminalOptions) error {
 	for _, name := range l.scenarios() {
 		t.heading(name)
 		league := l.table(name)
-		last := len(league.head) - 1 // the notes stand below their row
+		last := 1 + league.numbers // the notes stand below their row
 		table := textTable{head: league.head[:last], right: make([]bool, last), give: []int{0}}
 		for i := range league.numbers {
 			table.right[1+i] = true
@@ -248,7 +257,8 @@ func LeagueMarkdown(w io.Writer, l League) error {
 	var b strings.Builder
 	for _, name := range l.scenarios() {
 		league := l.table(name)
-		fmt.Fprintf(&b, "### %s\n\n%s\n|---|%s---|\n", md(name), mdRow(league.head...), strings.Repeat("---:|", league.numbers))
+		notes := len(league.head) - 1 - league.numbers
+		fmt.Fprintf(&b, "### %s\n\n%s\n|---|%s%s\n", md(name), mdRow(league.head...), strings.Repeat("---:|", league.numbers), strings.Repeat("---|", notes))
 		for _, cells := range league.cells {
 			for i := range cells {
 				cells[i] = md(cells[i])

@@ -103,12 +103,15 @@ func leagueDrawing(id, scenario string, rows []leagueRow) drawing {
 			for i, part := range []struct {
 				name, head string
 				ink        ink
-			}{{"cpu_per_message", "CPU time per message", inkCandidate}, {"lost_fraction", "lost", inkLost}} {
+			}{{"cpu_per_message", "CPU time per message", inkCandidate}, {"lost_fraction", "lost; the whole width is 100 %", inkLost}} {
 				left := float64(leagueNames + i*(leagueColumn+20))
 				c.FillText(textStyle(smallSize, inkMuted, 0, -.5), vg.Point{X: vg.Points(left), Y: top - vg.Points(leagueRow0/2)}, part.head)
 				longest := 0.0
 				for _, r := range rows {
 					longest = max(longest, r.values[part.name])
+				}
+				if part.ink == inkLost {
+					longest = 1 // a share: the least loss must not look like all of it
 				}
 				for k, r := range rows {
 					middle := top - vg.Points(float64(leagueRow0+leagueRowH*k)+leagueRowH/2)

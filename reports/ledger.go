@@ -2,6 +2,7 @@ package reports
 
 import (
 	"strconv"
+	"strings"
 
 	"floodgate/internal/record"
 )
@@ -33,12 +34,33 @@ var places = []place{
 	{"upload_failed", false, "merged, but never taken by the intake", func(l *record.Ledger) *int64 { return l.UploadFailed }},
 	{"delivered", true, "seen at the intake", func(l *record.Ledger) *int64 { return l.Delivered }},
 	{"undecided", false, "aggregated in kinds whose delivery the series cannot show", func(l *record.Ledger) *int64 { return &l.Undecided }},
-	{"unattributed", false, "lost inside a target that does not say where", func(l *record.Ledger) *int64 { return &l.Unattributed }},
+	{"unattributed", false, "inside a target that does not say where: lost, or of unknown fate where its output is not counted", func(l *record.Ledger) *int64 { return &l.Unattributed }},
 	{"unaccounted", false, "explained by nothing", func(l *record.Ledger) *int64 { return &l.Unaccounted }},
+}
+
+// loss reports whether what is counted there is gone: neither a stage, nor what was
+// no message by intention, nor what the series cannot tell.
+func (p place) loss() bool { return !p.stage && p.name != "hostile" && p.name != "undecided" }
+
+// placeWords explain the places among shown that are no stages.
+func placeWords(shown []int) string {
+	var words []string
+	for _, i := range shown {
+		if !places[i].stage {
+			words = append(words, places[i].name+" ("+places[i].words+")")
+		}
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return "Places: " + strings.Join(words, ", ") + "."
 }
 
 // alwaysShown are the places that a table keeps even when they are 0.
 var alwaysShown = map[string]bool{"offered": true, "sent": true, "delivered": true}
+
+// ledgerWords explain the table of all scenarios.
+const ledgerWords = "Sums over the valid replicates of each variant, in messages, from left to right as they go; – is not told by the target."
 
 // tally is the ledger of a variant: the sums over its valid replicates.
 type tally struct {

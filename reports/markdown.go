@@ -48,7 +48,7 @@ func (b block) size() int {
 // important end, and a note says what was cut.
 func Markdown(w io.Writer, r Report) error {
 	v := newView(r)
-	blocks := []block{v.mdHeader(), v.mdComparisons(), v.mdUnchanged(), v.mdChecks(), v.mdGates(), v.mdLedger(),
+	blocks := []block{v.mdHeader(), v.mdNext(), v.mdComparisons(), v.mdUnchanged(), v.mdChecks(), v.mdGates(), v.mdLedger(),
 		v.mdInvalid(), v.mdWorth(), v.mdWarnings(), v.mdDecision(), v.mdExplanation(), v.mdRun()}
 	return writeBlocks(w, blocks, fit(blocks, markdownLimit))
 }
@@ -148,6 +148,27 @@ func (v *view) mdHeader() block {
 		}
 	}
 	return block{head: append(lines, "")}
+}
+
+// mdNext stands right below the verdict: why it is so, and what to do about it.
+func (v *view) mdNext() block {
+	var lines []string
+	for _, reason := range v.leading() {
+		lines = append(lines, "- "+md(limitLine(reason)))
+	}
+	if next := v.next(); len(next) > 0 {
+		if len(lines) > 0 {
+			lines = append(lines, "")
+		}
+		lines = append(lines, nextTitle+":", "")
+		for _, line := range next {
+			lines = append(lines, "- "+md(limitLine(line)))
+		}
+	}
+	if len(lines) > 0 {
+		lines = append(lines, "")
+	}
+	return block{head: lines}
 }
 
 func upperFirst(text string) string {
@@ -285,7 +306,7 @@ func (v *view) mdLedger() block {
 		}
 	}
 	b.head = []string{"### Where the messages went", "",
-		"Sums over the valid replicates, in messages; – is not told by the target.", "", mdRow(head...), mdRow(align...)}
+		md(strings.TrimSpace(ledgerWords + " " + placeWords(shown))), "", mdRow(head...), mdRow(align...)}
 	b.tail = []string{""}
 	return b
 }

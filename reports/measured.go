@@ -2,17 +2,19 @@ package reports
 
 import (
 	"slices"
+	"strings"
 
 	"floodgate/internal/record"
 	"floodgate/scenarios"
 )
 
 // summarised are the measures that a run of one variant shows beside the goal.
-var summarised = []string{"cpu_per_message", "rss_peak", "lost_messages", "flush_stall_max", "ingest_latency_p99", "freshness_p99", "drain_time", "lateness_p99"}
+var summarised = []string{"cpu_per_message", "flush_cpu_per_message", "rss_peak", "lost_messages", "flush_stall_max", "ingest_latency_p99", "freshness_p99", "drain_time", "lateness_p99"}
 
 // quantity is one measure over the valid replicates of a scenario.
 type quantity struct {
 	scenario, name       string
+	warmedUp             string // after which warm-up it counts; empty for the whole load
 	unit                 scenarios.Unit
 	replicates           int
 	median, lowest, high float64
@@ -37,6 +39,9 @@ func (v *view) measuredRows() []quantity {
 			}
 			seen = append(seen, name)
 			if row, ok := s.measured(name); ok {
+				if s.scenario != nil {
+					row.warmedUp = s.scenario.WarmedUp(name)
+				}
 				rows = append(rows, row)
 			}
 		}
@@ -65,7 +70,8 @@ func (s *scene) measured(name string) (quantity, bool) {
 // cells are the row as every format shows it.
 func (m quantity) cells() []string {
 	format := func(x float64) string { return scenarios.Format(x, m.unit) }
-	return []string{m.scenario, m.name, format(m.median), format(m.lowest), format(m.high), plural(m.replicates, "replicate")}
+	name := strings.TrimSpace(m.name + " " + m.warmedUp)
+	return []string{m.scenario, name, format(m.median), format(m.lowest), format(m.high), plural(m.replicates, "replicate")}
 }
 
 var measuredHead = []string{"experiment", "measure", "median", "lowest", "highest", "of"}

@@ -72,7 +72,7 @@ func (c *saturationChart) drawing(id string, l trendLayout) drawing {
 				data := plots[i][0].DataCanvas(row[0])
 				canvas.FillText(textStyle(textSize, inkText, 0, 0), vg.Point{X: canvas.Min.X, Y: data.Max.Y + 6}, c.panels[i].label)
 			}
-			canvas.FillText(textStyle(textSize, inkMuted, -1, 0), vg.Point{X: canvas.Max.X - 10, Y: canvas.Min.Y + 3}, "messages offered per second")
+			canvas.FillText(textStyle(textSize, inkMuted, -1, 0), vg.Point{X: canvas.Max.X - 10, Y: canvas.Min.Y + 3}, "messages offered per second (log scale)")
 		},
 	}
 }

@@ -87,6 +87,11 @@ func (s *scene) facts() []fact {
 		if words != "" {
 			words = ": " + words
 		}
+		if s.scenario != nil {
+			if after := s.scenario.WarmedUp(c.Goal.Name); after != "" {
+				words += ", " + after
+			}
+		}
 		add("Goal", c.Goal.Name+words+"; "+c.Goal.Better+" is better")
 	}
 	if s.scenario != nil {

@@ -65,6 +65,7 @@ func Terminal(w io.Writer, r Report, opt TerminalOptions) error {
 	t.list(worthTitle, t.worth())
 	t.list("Warnings", t.warnings())
 	t.decision()
+	t.list(nextTitle, t.next())
 	for i, line := range t.lines {
 		t.lines[i] = strings.TrimRight(line, " ")
 	}
@@ -74,7 +75,12 @@ func Terminal(w io.Writer, r Report, opt TerminalOptions) error {
 
 func (t *terminal) add(lines ...string) { t.lines = append(t.lines, lines...) }
 
-func (t *terminal) heading(text string) { t.add("", t.bold(text)) }
+func (t *terminal) heading(text string) {
+	t.add("")
+	for _, line := range wrap(text, t.width) {
+		t.add(t.bold(line))
+	}
+}
 
 func (t *terminal) header() {
 	d := t.Verdict.Decision
@@ -183,6 +189,11 @@ func (t *terminal) ledgerTable() {
 		}
 	}
 	t.add(table.lines(t.width, t.style)...)
+	if words := placeWords(shown); words != "" {
+		for _, line := range wrap(words, t.width) {
+			t.add(t.dim(line))
+		}
+	}
 }
 
 func (t *terminal) invalidRuns() {

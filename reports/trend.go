@@ -85,9 +85,12 @@ func findings(s trend.Series) []found {
 
 // summary counts what was found in all series.
 func (t Trends) summary() string {
-	runs, worse, better := 0, 0, 0
+	runs, worse, better, short := 0, 0, 0, 0
 	for _, s := range t.Series {
 		runs += len(s.Lines)
+		if !s.Searched() {
+			short++
+		}
 		for _, f := range findings(s) {
 			switch f.class() {
 			case "bad":
@@ -98,10 +101,18 @@ func (t Trends) summary() string {
 		}
 	}
 	text := fmt.Sprintf("%s in %d series", plural(runs, "comparison"), len(t.Series))
-	if worse+better == 0 {
-		return text + ": no change of level and no drift found"
+	switch {
+	case short == len(t.Series):
+		return text + ": too few to be searched for changes"
+	case worse+better == 0:
+		text += ": no change of level and no drift found"
+	default:
+		text = fmt.Sprintf("%s: found %d for the worse, %d for the better", text, worse, better)
 	}
-	return fmt.Sprintf("%s: found %d for the worse, %d for the better", text, worse, better)
+	if short > 0 {
+		text += fmt.Sprintf("; %d of the series too short to be searched", short)
+	}
+	return text
 }
 
 func day(l history.Line) string { return l.Time.UTC().Format("2006-01-02") }

@@ -56,7 +56,7 @@ func (t trendChart) panels() []trendPanel {
 	for _, p := range []trendPanel{
 		{label: "ratio of each comparison, Δ mean %", number: ratioOf, shown: func(x float64) float64 { return (x - 1) * 100 },
 			format: signedPercent, base: 10, finding: t.series.Ratio, ratio: true},
-		{label: t.series.Measure + " of the candidate", number: levelOf, shown: func(x float64) float64 { return x },
+		{label: t.series.Measure + " of the candidate; the axis need not begin at 0", number: levelOf, shown: func(x float64) float64 { return x },
 			format: func(x float64) string { return scenarios.Format(x, unit) }, base: base, finding: t.series.Level},
 	} {
 		p.trendChart = t

@@ -24,6 +24,7 @@ type trendPage struct {
 type trendView struct {
 	ID, Title, Host string
 	Found           []trendFound
+	None            string // what is said where nothing was found
 	Charts          []template.HTML
 	Caption         string
 	Table           *table
@@ -52,6 +53,9 @@ func TrendsHTML(w io.Writer, t Trends) error {
 				share(t.Tolerance), direction(s.Better), chart.skippedWords()),
 			Table: &table{Label: "Comparisons", Head: []column{{trendHead[0], false}, {trendHead[1], false}, {trendHead[2], true}, {trendHead[3], true},
 				{trendHead[4], true}, {trendHead[5], true}, {trendHead[6], false}}}}
+		if v.None = "No change of level and no drift found."; !s.Searched() {
+			v.None = "Too few comparisons to be searched for changes."
+		}
 		for _, f := range findings(s) {
 			v.Found = append(v.Found, trendFound{f.symbol, f.class(), f.text})
 		}

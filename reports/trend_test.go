@@ -114,7 +114,7 @@ func TestTrendNothing(t *testing.T) {
 		if err := TrendsHTML(&page, h); err != nil || bytes.Contains(page.Bytes(), []byte("NaN")) || bytes.Contains(page.Bytes(), []byte("<svg")) {
 			t.Errorf("%s: %v", what, err)
 		}
-		if !strings.Contains(terminal.String(), "no change of level and no drift found") {
+		if !strings.Contains(terminal.String(), "too few to be searched") {
 			t.Errorf("%s: %s", what, terminal.String())
 		}
 	}

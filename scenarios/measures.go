@@ -29,6 +29,7 @@ type Measure struct {
 // measure absent, and a check on it fails.
 var Measures = []Measure{
 	{"cpu_per_message", Seconds, "lower", "CPU time of the target per message delivered, from the first due message until the target ended"},
+	{"flush_cpu_per_message", Seconds, "lower", "the part of it that the target's flushes took; where the target tells"},
 	{"cpu_seconds", Seconds, "lower", "CPU time of the target over the same stretch"},
 	{"cpu_millicores", Millicores, "lower", "the same over the time from the first due message until everything had arrived"},
 	{"throttled_time", Seconds, "lower", "how long the target stood still because its CPU quota was used up, over the same stretch"},
@@ -74,7 +75,7 @@ func LookUp(name string) (Measure, bool) {
 // were sent.
 func (m Measure) needsMessages() bool {
 	switch m.Name {
-	case "cpu_per_message", "lost_messages", "lost_fraction", "wrong_values", "delivered_messages", "drain_time", "lateness_p99", "lateness_max", "blocked_time",
+	case "cpu_per_message", "flush_cpu_per_message", "lost_messages", "lost_fraction", "wrong_values", "delivered_messages", "drain_time", "lateness_p99", "lateness_max", "blocked_time",
 		"given_up_messages", "ingest_latency_p50", "ingest_latency_p99", "ingest_latency_max", "freshness_p50", "freshness_p99", "freshness_max":
 		return true
 	}

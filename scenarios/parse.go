@@ -54,7 +54,7 @@ func (r *reader) scenario(s *Scenario, v value) {
 		field{"intake", false, func(v value) { r.intake(&s.Intake, v) }},
 		field{"goal", true, scalarInto(r, &s.Goal, asMeasure, parseMeasure)},
 		field{"order", false, choiceInto(r, &s.Order, Blocks, Woven)},
-		field{"slice", false, scalarInto(r, &s.Slice, asDuration, within(ParseDuration, minSlice, maxSlice, "5ms to 10s"))},
+		field{"slice", false, scalarInto(r, &s.Slice, asDuration, within(ParseDuration, MinSlice, MaxSlice, "5ms to 10s"))},
 		field{"replicates", false, scalarInto(r, &s.Replicates, asWhole, within(whole, 1, maxReplicates, "1 to 1000"))},
 		field{"erratic", false, scalarInto(r, &s.Erratic, asBool, boolean)},
 		field{"gate", false, scalarInto(r, &s.Gate, asBool, boolean)},
@@ -63,11 +63,11 @@ func (r *reader) scenario(s *Scenario, v value) {
 	)
 }
 
-// Slices shorter than this are hardly longer than the lateness of a message;
-// longer ones no longer cancel what the machine does meanwhile.
+// Slices shorter than MinSlice are hardly longer than the lateness of a message;
+// those longer than MaxSlice no longer cancel what the machine does meanwhile.
 const (
-	minSlice = 5 * time.Millisecond
-	maxSlice = 10 * time.Second
+	MinSlice = 5 * time.Millisecond
+	MaxSlice = 10 * time.Second
 )
 
 func (r *reader) load(l *Load, v value) {
@@ -77,6 +77,7 @@ func (r *reader) load(l *Load, v value) {
 		field{"schedule", false, func(v value) { r.schedule(&l.Schedule, v, 0) }},
 		field{"corpus", false, func(v value) { r.corpus(&l.Corpus, v) }},
 		field{"replay", false, func(v value) { r.replay(l, v) }},
+		field{"warm_up", false, scalarInto(r, &l.WarmUp, asDuration, within(ParseDuration, 0, maxOver, "0s to 10m"))},
 	)
 	r.loadRules(v)
 }
@@ -173,6 +174,7 @@ func (r *reader) rules(s *Scenario) {
 	}
 	r.quotaRule(s)
 	r.lateRule(s)
+	r.warmUpRule(s)
 	r.senderRules(&s.Load)
 	r.clientRules(s)
 	r.intakeRules(s)

@@ -47,6 +47,9 @@ type Load struct {
 	Schedule  Schedule
 	Corpus    Corpus
 	Replay    *Replay // instead of both; nil for a load that is generated
+	// WarmUp is how much of the beginning of the schedule CPU per message leaves
+	// out. It is offered and accounted for like the rest; 0 for none.
+	WarmUp time.Duration
 }
 
 // Transport is the kind of socket the load goes through.

@@ -101,7 +101,7 @@ func TestEveryKindIsOffered(t *testing.T) {
 
 func TestFindUnknown(t *testing.T) {
 	_, err := Find("burst_300")
-	want := `cannot find scenario "burst_300": did you mean "burst_300k"? want one of burst_300k, burst_300k_contexts, packed_3m, idle, churn, client_datadog_go, intake_outage, lambda_burst_300k, mixed_kinds, packed_3m_contexts, packed_steady_cpu, packed_steady_cpu_contexts, ramp_to_saturation, spike_hostile, steady_zipf, symdb_upload, unixstream_burst, or the path of a file that ends in .yaml`
+	want := `cannot find scenario "burst_300": did you mean "burst_300k"? want one of burst_300k, burst_300k_contexts, packed_3m, idle, churn, client_datadog_go, intake_outage, lambda_burst_300k, mixed_kinds, packed_3m_contexts, packed_contexts_warm, packed_steady_cpu, packed_steady_cpu_contexts, ramp_to_saturation, spike_hostile, steady_zipf, symdb_upload, unixstream_burst, or the path of a file that ends in .yaml`
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}

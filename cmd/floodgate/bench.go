@@ -42,8 +42,9 @@ type runFlags struct {
 	shard               *harness.Shard // nil for a load that is not shared
 }
 
-func (f *runFlags) add(flags *pflag.FlagSet) {
-	flags.IntVarP(&f.replicates, "replicates", "n", 0, "pairs per scenario; 0 takes each scenario's own number")
+// add declares the flags. counted is what --replicates counts.
+func (f *runFlags) add(flags *pflag.FlagSet, counted string) {
+	flags.IntVarP(&f.replicates, "replicates", "n", 0, counted)
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the order of the replicates")
 	flags.StringVarP(&f.out, "out", "o", "out", "folder for records and reports")
 	flags.StringVar(&f.refserver, "refserver", "", "the reference server's program (default: beside floodgate)")
@@ -155,7 +156,7 @@ left out of the load of both variants, and every record says so.
 	}
 	cmd.Flags().StringVar(&rf.baseline, "baseline", defaultBaseline, "variant to compare with")
 	cmd.Flags().StringVar(&rf.candidate, "candidate", defaultCandidate, "variant to judge")
-	rf.add(cmd.Flags())
+	rf.add(cmd.Flags(), "pairs per scenario; 0 takes each scenario's own number")
 	rf.looks.add(cmd.Flags())
 	jf.add(cmd.Flags())
 	cmd.ValidArgsFunction = completeScenarios
@@ -191,7 +192,7 @@ replicate and the reports beside them, and exits with what the checks decide.
 		},
 	}
 	cmd.Flags().StringVar(&rf.candidate, "candidate", defaultCandidate, "variant to run")
-	rf.add(cmd.Flags())
+	rf.add(cmd.Flags(), "replicates per scenario; 0 takes each scenario's own number")
 	sf.add(cmd.Flags())
 	jf.addColor(cmd.Flags())
 	cmd.ValidArgsFunction = completeScenarios
@@ -227,7 +228,7 @@ func (a *app) measure(ctx context.Context, names []string, rf runFlags, jf judge
 	progress.finish()
 	if err != nil {
 		if len(records) > 0 {
-			fmt.Fprintf(a.stderr, "floodgate: the records of finished replicates are kept in %s: %d\n", rf.out, len(records))
+			fmt.Fprintf(a.stderr, "floodgate: %d finished replicates are kept in %s; floodgate report %s shows them\n", len(records), rf.out, rf.out)
 		}
 		return err
 	}

@@ -40,8 +40,10 @@ be told, or it does not build, it is skipped as git bisect skip does: it is neve
 guessed. The bad end is compared first, and the search ends there unless it has
 regressed.
 
-` + gitWords + ` The search itself has a work tree without files; a bisection of
-your own is not disturbed.
+` + gitWords + `
+
+The search itself has a work tree without files; a bisection of your own is not
+disturbed.
 
 Exit codes: 0 the first bad commit is found; 1 there is no regression between the
 two; 2 usage; 3 it cannot be told, and the commits are listed that it could be.`,

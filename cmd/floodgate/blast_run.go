@@ -25,7 +25,7 @@ func (a *app) blast(ctx context.Context, b burst) error {
 		return err
 	}
 	defer watch.close()
-	sender, err := loadgen.Dial(b.network, b.address, b.dial)
+	sender, err := loadgen.Dial(ctx, b.network, b.address, b.dial)
 	if errors.Is(err, loadgen.ErrRemote) {
 		return &usageError{remoteHint(err)}
 	}
@@ -185,7 +185,7 @@ func (s liveState) line(columns int) string {
 	line := fmt.Sprintf("%s of %s sent  %s/s  %v late", grouped(s.progress.SentMessages), grouped(s.total),
 		grouped(int64(s.rate)), s.late.Round(time.Microsecond))
 	if s.dropped != nil {
-		line += fmt.Sprintf("  %s datagrams dropped by the kernel", grouped(*s.dropped))
+		line += fmt.Sprintf("  kernel dropped %s", grouped(*s.dropped))
 	}
 	return cut(line, columns)
 }

@@ -182,7 +182,7 @@ func TestBlastInterrupted(t *testing.T) {
 func TestLiveLine(t *testing.T) {
 	dropped := int64(1234)
 	s := liveState{progress: loadgen.Progress{SentMessages: 120_300}, total: 300_000, rate: 100_123.4, late: 45_678, dropped: &dropped}
-	if got, want := s.line(0), "120,300 of 300,000 sent  100,123/s  46µs late  1,234 datagrams dropped by the kernel"; got != want {
+	if got, want := s.line(0), "120,300 of 300,000 sent  100,123/s  46µs late  kernel dropped 1,234"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if got := s.line(20); got != "120,300 of 300,000 " {

@@ -161,11 +161,14 @@ func (f *calibrateFlags) arms(name string) (scenarios.Scenario, []calibration.Ar
 		if err != nil {
 			return s, nil, usagef("--slices: %w", err)
 		}
+		if length < scenarios.MinSlice || length > scenarios.MaxSlice {
+			return s, nil, usagef("--slices has %v, allowed are %v to %v", length, scenarios.MinSlice, scenarios.MaxSlice)
+		}
 		lengths = append(lengths, length)
 	}
 	arms, err := calibration.Arms(s, f.blocks, lengths, f.planted)
 	if err != nil {
-		return s, nil, &usageError{err}
+		return s, nil, usagef("%v", err) // flat: the file that it names is a copy which exists nowhere
 	}
 	return s, arms, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -225,6 +226,9 @@ func (a *app) historyShow(f showFlags) error {
 		return err
 	}
 	lines, warnings, err := history.Read(f.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return usagef("%w: floodgate history add RUN --file %s begins it", err, f.file)
+	}
 	if err != nil {
 		return &usageError{err}
 	}

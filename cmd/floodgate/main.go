@@ -108,9 +108,7 @@ Exit codes: 0 pass; 1 regressed or a gate failed; 2 usage or scenario fault;
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetVersionTemplate("floodgate {{.Version}}\n")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usagef("%w; see %s --help", err, cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(wrongFlag)
 	root.AddCommand(a.benchCommand(), a.runCommand(), a.compareCommand(), a.reportCommand(),
 		a.scenariosCommand(), a.targetsCommand(), a.intakeCommand(), a.versionCommand())
 	root.AddCommand(a.sizesCommand(), a.historyCommand())
@@ -121,21 +119,6 @@ Exit codes: 0 pass; 1 regressed or a gate failed; 2 usage or scenario fault;
 	root.AddCommand(a.calibrateCommand(), a.bisectCommand())
 	refuseArguments(root)
 	return root
-}
-
-// refuseArguments makes wrong arguments a usage error, also of subcommands.
-func refuseArguments(cmd *cobra.Command) {
-	if check := cmd.Args; check != nil {
-		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
-				return usagef("%w; see %s --help", err, cmd.CommandPath())
-			}
-			return nil
-		}
-	}
-	for _, sub := range cmd.Commands() {
-		refuseArguments(sub)
-	}
 }
 
 func (a *app) versionCommand() *cobra.Command {

@@ -222,7 +222,7 @@ func TestInterrupt(t *testing.T) {
 	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("the target lives on: %v", err)
 	}
-	if !strings.Contains(stderr.String(), "the records of finished replicates are kept in "+out) {
+	if !strings.Contains(stderr.String(), " finished replicates are kept in "+out+"; floodgate report "+out) {
 		t.Errorf("stderr does not say what is kept:\n%s", stderr)
 	}
 	records, err := record.ReadDir(out)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -44,7 +45,7 @@ installed are run; see floodgate targets list, and make peers.
 			return a.peers(cmd.Context(), args, targets, rf, jf)
 		},
 	}
-	rf.add(cmd.Flags())
+	rf.add(cmd.Flags(), "replicates of each server per scenario; 0 takes 3")
 	cmd.Flags().StringSliceVar(&targets, "targets", nil, "what to run: names of targets, or variants such as bin:PATH; default: all that are installed")
 	cmd.Flags().Set("out", "out/peers")
 	cmd.Flags().Lookup("out").DefValue = "out/peers"
@@ -75,7 +76,15 @@ func (a *app) peers(ctx context.Context, names, targets []string, rf runFlags, j
 	if rounds == 0 {
 		rounds = 3
 	}
+	finder, err := rf.finder()
+	if err != nil {
+		return err
+	}
 	for _, spec := range specs {
+		var faults *scenarios.FaultError
+		if _, err := finder.Variant(record.Candidate, spec); err != nil && !errors.As(err, &faults) {
+			return usagef("--targets: %w", err)
+		}
 		one := rf
 		one.replicates, one.candidate = 1, spec
 		config, err := one.config(suite, []string{record.Candidate})

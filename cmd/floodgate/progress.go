@@ -10,8 +10,13 @@ import (
 	"floodgate/internal/harness"
 )
 
+// quietFor is how long a run says nothing where it is not watched: in the log of a
+// CI job a long one must be told from one that hangs.
+const quietFor = 30 * time.Second
+
 // progress shows one line on a terminal: what runs, how far the run is, and how
-// long it will still take. Elsewhere it only tells of replicates that failed.
+// long it will still take. Elsewhere it tells of replicates that failed, and every
+// quietFor how far the run is.
 type progress struct {
 	w        io.Writer
 	terminal bool
@@ -21,6 +26,7 @@ type progress struct {
 	measured map[string]time.Duration // of the last one
 	begun    time.Time                // of the replicate at hand
 	current  harness.Event
+	told     time.Time // the last line elsewhere
 }
 
 func newProgress(w io.Writer, config harness.Config) *progress {
@@ -61,6 +67,20 @@ func (p *progress) event(e harness.Event) {
 	p.current = e
 	if p.terminal {
 		fmt.Fprint(p.w, "\r\x1b[K", p.line(now, width(p.w)))
+	} else if e.Phase == "" {
+		p.tell(now)
+	}
+}
+
+// tell writes the line of a run that nobody watches, unless one stands there that
+// is hardly older, or the run is over.
+func (p *progress) tell(now time.Time) {
+	if p.told.IsZero() {
+		p.told = p.started
+	}
+	if now.Sub(p.told) >= quietFor && p.current.Done < p.current.Total {
+		p.told = now
+		fmt.Fprintln(p.w, p.line(now, 0))
 	}
 }
 

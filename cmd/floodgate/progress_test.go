@@ -55,6 +55,20 @@ func TestProgressLine(t *testing.T) {
 	}
 }
 
+// TestProgressUnwatched: a log is told of a long run now and then, of a short one
+// nothing.
+func TestProgressUnwatched(t *testing.T) {
+	var out strings.Builder
+	p := twoPairs(&out)
+	for done, after := range []time.Duration{0, 10 * time.Second, 31 * time.Second, 40 * time.Second, 65 * time.Second} {
+		p.current = harness.Event{Scenario: "short", Role: "baseline", Done: done, Total: 4}
+		p.tell(p.started.Add(after))
+	}
+	if got, want := out.String(), "2/4 done  31s elapsed, about 26s left\n"; got != want {
+		t.Errorf("%q, want %q: one line after half a minute, none at the end", got, want)
+	}
+}
+
 func TestProgressElsewhere(t *testing.T) {
 	for _, c := range []struct {
 		why           string

@@ -172,8 +172,11 @@ func (f *saturateFlags) parse(name string) error {
 	// Below it a load is too small to say anything.
 	few := int64(math.Ceil(fewMessages / max(f.over.Seconds(), 0.1)))
 	f.plan.Least = max(min(f.plan.From, max(f.plan.From/leastShare, few)), 1)
+	if f.plan.From < 1 || f.plan.To < f.plan.From {
+		return usagef("cannot search from %d to %d messages/s: want --from, or --at-least, at 1 or more and no higher than --to", f.plan.From, f.plan.To)
+	}
 	if err := f.plan.Validate(); err != nil {
-		return usagef("--from, --to, --precision, --confirm: %w", err)
+		return usagef("--precision, --confirm: %w", err)
 	}
 	switch {
 	case f.lossShare >= 1:
@@ -392,12 +395,12 @@ type searchProgress struct {
 
 // trial begins replicate n of a rate.
 func (p *searchProgress) trial(plan saturation.Plan, t reports.Saturated, rate int64, n int) {
-	p.doing = fmt.Sprintf("%s  trial %d of at most %d  %d messages/s, replicate %d of %d", t.Role, len(t.Trials)+1, plan.Bound(), rate, n+1, plan.Confirm)
+	p.doing = fmt.Sprintf("%s  trial %d of at most %d  %s messages/s, replicate %d of %d", t.Role, len(t.Trials)+1, plan.Bound(), grouped(rate), n+1, plan.Confirm)
 	if t.Answer.Rate > 0 {
-		p.doing += fmt.Sprintf("  %d held", t.Answer.Rate)
+		p.doing += fmt.Sprintf("  %s held", grouped(t.Answer.Rate))
 	}
 	if t.Answer.Above > 0 {
-		p.doing += fmt.Sprintf("  %d did not", t.Answer.Above)
+		p.doing += fmt.Sprintf("  %s did not", grouped(t.Answer.Above))
 	}
 }
 

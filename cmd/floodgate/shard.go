@@ -67,7 +67,7 @@ func (f *shardFlags) config(flags *pflag.FlagSet, rf *runFlags, now time.Time) (
 	case f.to == "":
 		return nil, usagef("--shard %s needs --to, the URL on which the target of shard 1 listens, such as udp://%s", f.shard, defaultListen)
 	default:
-		for _, name := range []string{"candidate", "listen", "adapt"} {
+		for _, name := range []string{"candidate", "listen"} {
 			if flags.Changed(name) {
 				return nil, usagef("--%s is for the shard with the target, --shard 1/%d", name, of)
 			}

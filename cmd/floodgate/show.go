@@ -138,7 +138,7 @@ after the other are not a fair order: the verdict carries a warning, and bench i
 the better way.
 
 A side whose load was shared has the folders of all its shards, with commas
-between them.`,
+between them. What one of the runs planned and neither has a record of is missing.`,
 		Example: `  floodgate run burst_300k --out before
   floodgate run burst_300k --out after
   floodgate compare before after
@@ -146,14 +146,20 @@ between them.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			var records []*record.Record
+			var runs []string
 			for i, role := range bothRoles {
-				side, err := readRecords(folders(args[i])...)
+				dirs := folders(args[i])
+				side, err := readRecords(dirs...)
 				if err != nil {
 					return err
 				}
-				records = append(records, as(role, side)...)
+				records, runs = append(records, as(role, side)...), append(runs, dirs...)
 			}
-			return a.judge(records, nil, bothRoles, true, out, jf)
+			plan, err := record.ReadPlan(runs...)
+			if err != nil {
+				return &usageError{err}
+			}
+			return a.judge(records, plan, bothRoles, true, out, jf)
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "out/compare", "folder for the reports")

@@ -195,15 +195,14 @@ func End(n int) (metric string, datagrams []string) {
 	return metric, datagrams
 }
 
-// The datagrams of a load over UDP have from SmallestDatagram to MostBytes bytes.
+// The datagrams of a load over UDP have from smallestDatagram to mostBytes bytes.
 const (
-	SmallestDatagram = 64
-	MostBytes        = 65467
+	smallestDatagram = 64
+	mostBytes        = 65467
 )
 
-// Filled is the probe of one datagram of exactly size bytes, at least
-// SmallestDatagram, full of counters: its last line arrives only if all of it was
-// read.
+// Filled is the probe of one datagram of exactly size bytes, at least 64, full of
+// counters: its last line arrives only if all of it was read.
 func Filled(size int) Probe {
 	name := fmt.Sprintf("probelargest%d", size)
 	end := name + ":12|c"
@@ -228,7 +227,7 @@ type Search struct {
 // NewSearch begins a search, at what the description says in bytes; 0 is no
 // limit.
 func NewSearch(said int64) *Search {
-	return &Search{said: int(min(said, MostBytes)), fits: SmallestDatagram - 1, fails: MostBytes + 1}
+	return &Search{said: int(min(said, mostBytes)), fits: smallestDatagram - 1, fails: mostBytes + 1}
 }
 
 // Next is the size in bytes to try next; more is false when the search is over.
@@ -237,8 +236,8 @@ func (s *Search) Next() (size int, more bool) {
 	switch {
 	case s.fails-s.fits <= 1:
 		return 0, false
-	case s.fails > MostBytes && s.fits < MostBytes:
-		return MostBytes, true
+	case s.fails > mostBytes && s.fits < mostBytes:
+		return mostBytes, true
 	case between(s.said):
 		return s.said, true
 	case s.said > 0 && s.said == s.fits:
@@ -258,7 +257,7 @@ func (s *Search) Tried(size int, whole bool) {
 
 // Largest is the largest size in bytes that arrived; 0 while none has.
 func (s *Search) Largest() int64 {
-	if s.fits < SmallestDatagram {
+	if s.fits < smallestDatagram {
 		return 0
 	}
 	return int64(s.fits)

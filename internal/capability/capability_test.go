@@ -70,7 +70,7 @@ func TestProbesOfKinds(t *testing.T) {
 }
 
 func TestFilled(t *testing.T) {
-	for _, size := range []int{SmallestDatagram, 65, 66, 79, 80, 81, 97, 98, 1432, 8192, 8193, MostBytes} {
+	for _, size := range []int{smallestDatagram, 65, 66, 79, 80, 81, 97, 98, 1432, 8192, 8193, mostBytes} {
 		p := Filled(size)
 		datagram := p.Datagrams[0]
 		if len(p.Datagrams) != 1 || len(datagram) != size {
@@ -91,11 +91,11 @@ func TestFilled(t *testing.T) {
 // TestSearch finds every limit, whatever the description says, and is short where
 // the description is right.
 func TestSearch(t *testing.T) {
-	for _, limit := range []int{0, 63, 64, 65, 511, 512, 1432, 4095, 8191, 8192, 65466, MostBytes, 1 << 20} {
+	for _, limit := range []int{0, 63, 64, 65, 511, 512, 1432, 4095, 8191, 8192, 65466, mostBytes, 1 << 20} {
 		for _, said := range []int64{0, 64, 512, 4095, 8192, 65467, 1 << 20} {
 			s, tries := NewSearch(said), 0
 			for size, more := s.Next(); more; size, more = s.Next() {
-				if size < SmallestDatagram || size > MostBytes {
+				if size < smallestDatagram || size > mostBytes {
 					t.Fatalf("limit %d, said %d: size %d is tried", limit, said, size)
 				}
 				s.Tried(size, size <= limit)
@@ -103,14 +103,14 @@ func TestSearch(t *testing.T) {
 					t.Fatalf("limit %d, said %d: no end after %d tries", limit, said, tries)
 				}
 			}
-			want := int64(min(limit, MostBytes))
-			if limit < SmallestDatagram {
+			want := int64(min(limit, mostBytes))
+			if limit < smallestDatagram {
 				want = 0
 			}
 			if s.Largest() != want {
 				t.Errorf("limit %d, said %d: %d was found, want %d", limit, said, s.Largest(), want)
 			}
-			if right := want > 0 && said == want || want == MostBytes; right && tries > 3 {
+			if right := want > 0 && said == want || want == mostBytes; right && tries > 3 {
 				t.Errorf("limit %d, said %d: %d tries for what was known", limit, said, tries)
 			}
 		}

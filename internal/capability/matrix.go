@@ -50,7 +50,7 @@ func NewRow(p *Probe, o *Observation, malformed *int64, said *scenarios.Capabili
 func LargestRow(largest int64, why string, said *scenarios.Capabilities) Row {
 	r := Row{Key: LargestDatagram, Sent: "one datagram full of lines", Seen: "not asked", Probed: Unclear, Why: why, File: Answer(largestText(said.LargestDatagram))}
 	if largest > 0 {
-		r.Sent = fmt.Sprintf("datagrams full of lines, up to %d bytes", MostBytes)
+		r.Sent = fmt.Sprintf("datagrams full of lines, up to %d bytes", mostBytes)
 		r.Seen, r.Probed = fmt.Sprintf("%d bytes arrive whole", largest), Answer(largestText(largest))
 	}
 	return r
@@ -59,14 +59,14 @@ func LargestRow(largest int64, why string, said *scenarios.Capabilities) Row {
 // limit is the largest datagram in bytes that a load can have.
 func limit(said int64) int64 {
 	if said == 0 {
-		return MostBytes
+		return mostBytes
 	}
-	return min(said, MostBytes)
+	return min(said, mostBytes)
 }
 
 // largestText is a limit as descriptions write it, where a load can reach it.
 func largestText(said int64) string {
-	if limit(said) == MostBytes {
+	if limit(said) == mostBytes {
 		return "no limit"
 	}
 	return fmt.Sprintf("%dB", said)
@@ -128,7 +128,7 @@ func Compare(said *scenarios.Capabilities, probed []Matrix) []Disagreement {
 			continue
 		}
 		want := fmt.Sprintf("%s: %dB", LargestDatagram, m.LargestDatagram)
-		if m.LargestDatagram == MostBytes {
+		if m.LargestDatagram == mostBytes {
 			want = "the key left out: the largest that a load may have arrives whole"
 		}
 		found = append(found, Disagreement{LargestDatagram, largestText(said.LargestDatagram), want})

@@ -39,15 +39,15 @@ func TestCompare(t *testing.T) {
 		{"one that cannot tell leaves it to the others", []Matrix{over(8192, map[string]Answer{"origin": Unclear}), over(0, map[string]Answer{"origin": Yes})},
 			[]Disagreement{{Origin, "false", "origin: true"}}},
 		{"less arrives", []Matrix{over(4095, nil)}, []Disagreement{{LargestDatagram, "8192B", "largest_datagram: 4095B"}}},
-		{"all arrives", []Matrix{over(MostBytes, nil)}, []Disagreement{{LargestDatagram, "8192B", "the key left out: the largest that a load may have arrives whole"}}},
+		{"all arrives", []Matrix{over(mostBytes, nil)}, []Disagreement{{LargestDatagram, "8192B", "the key left out: the largest that a load may have arrives whole"}}},
 	} {
 		// Kinds that a case is silent about are as the description says.
 		if diff := cmp.Diff(c.want, Compare(&said, c.probed)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
 	}
-	for _, limit := range []int64{0, MostBytes, 1 << 20} {
-		if got := Compare(&scenarios.Capabilities{LargestDatagram: limit}, []Matrix{over(MostBytes, nil)}); len(got) > 0 {
+	for _, limit := range []int64{0, mostBytes, 1 << 20} {
+		if got := Compare(&scenarios.Capabilities{LargestDatagram: limit}, []Matrix{over(mostBytes, nil)}); len(got) > 0 {
 			t.Errorf("a limit of %d that no load reaches is no mistake: %v", limit, got)
 		}
 	}
@@ -70,8 +70,8 @@ func TestRows(t *testing.T) {
 		found, said int64
 		want        string
 	}{
-		{4095, 4095, "4095B 4095B false"}, {4095, 0, "4095B no limit true"}, {MostBytes, 0, "no limit no limit false"},
-		{MostBytes, MostBytes, "no limit no limit false"}, {0, 4095, "unclear 4095B false"},
+		{4095, 4095, "4095B 4095B false"}, {4095, 0, "4095B no limit true"}, {mostBytes, 0, "no limit no limit false"},
+		{mostBytes, mostBytes, "no limit no limit false"}, {0, 4095, "unclear 4095B false"},
 	} {
 		r := LargestRow(c.found, "", &scenarios.Capabilities{LargestDatagram: c.said})
 		if got := fmt.Sprint(r.Probed, " ", r.File, " ", r.Differs()); got != c.want {

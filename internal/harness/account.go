@@ -104,6 +104,7 @@ type arrivals struct {
 	stranger   string
 	others     int64 // events and service checks
 	steps      []step
+	tags       []string // scratch
 }
 
 // arrival is what came of one contextKey.
@@ -129,10 +130,23 @@ func newArrivals(e *expectations) *arrivals {
 	return a
 }
 
+// find is what a series shows. The tag host:NAME may have become its host, but its
+// host may also be one that the target gives to all.
+func (a *arrivals) find(metric string, tags []string, host string) (p part, known bool) {
+	if host != "" {
+		a.tags = append(append(a.tags[:0], tags...), "host:"+host)
+		if p, known = a.expected.index[intake.Key(metric, a.tags)]; known {
+			return p, true
+		}
+	}
+	p, known = a.expected.index[intake.Key(metric, tags)]
+	return p, known
+}
+
 // add folds one series that arrived at an instant. Its signature is that of the
 // intake's visitor.
 func (a *arrivals) add(at time.Time, s *payload.Series) error {
-	p, known := a.expected.index[intake.Key(s.Metric, s.Tags)]
+	p, known := a.find(s.Metric, s.Tags, s.Host)
 	if !known {
 		a.unexpected += int64(len(s.Points))
 		a.stranger = s.Metric
@@ -164,7 +178,7 @@ func (a *arrivals) add(at time.Time, s *payload.Series) error {
 
 // addSketch folds one sketch, likewise.
 func (a *arrivals) addSketch(at time.Time, s *payload.Sketch) error {
-	p, known := a.expected.index[intake.Key(s.Metric, s.Tags)]
+	p, known := a.find(s.Metric, s.Tags, s.Host)
 	if !known || p.role != sketched {
 		a.unexpected += int64(len(s.Points))
 		a.stranger = s.Metric

@@ -246,6 +246,42 @@ func TestArrivals(t *testing.T) {
 	}
 }
 
+// TestHostsArrive: some targets make the tag host:NAME the host of its series,
+// some keep it, and some give all series a host of their own.
+func TestHostsArrive(t *testing.T) {
+	both := []loadgen.Expectation{
+		{Metric: "a", Tags: []string{"host:web", "x"}, Kind: dogstatsd.Counter, Messages: 2, Sum: 2},
+		{Metric: "a", Tags: []string{"x"}, Kind: dogstatsd.Counter, Messages: 3, Sum: 3},
+	}
+	expected := newExpectations(func(yield func(*loadgen.Expectation) bool) {
+		for i := range both {
+			if !yield(&both[i]) {
+				return
+			}
+		}
+	})
+	for _, c := range []struct {
+		why    string
+		series []payload.Series
+		wrong  int
+	}{
+		{"the tag has become the host", []payload.Series{{Host: "web", Tags: []string{"x"}, Points: []payload.Point{{Value: 2}}}, {Tags: []string{"x"}, Points: []payload.Point{{Value: 3}}}}, 0},
+		{"it has stayed a tag", []payload.Series{{Tags: []string{"host:web", "x"}, Points: []payload.Point{{Value: 2}}}, {Tags: []string{"x"}, Points: []payload.Point{{Value: 3}}}}, 0},
+		{"beside a host of the target's own", []payload.Series{{Host: "here", Tags: []string{"host:web", "x"}, Points: []payload.Point{{Value: 2}}}, {Host: "here", Tags: []string{"x"}, Points: []payload.Point{{Value: 3}}}}, 0},
+		{"it is gone: all of it comes to the contextKey without", []payload.Series{{Tags: []string{"x"}, Points: []payload.Point{{Value: 5}}}}, 2},
+		{"of another host it is another contextKey", []payload.Series{{Host: "db", Tags: []string{"x"}, Points: []payload.Point{{Value: 2}}}, {Tags: []string{"x"}, Points: []payload.Point{{Value: 3}}}}, 2},
+	} {
+		seen := newArrivals(expected)
+		for _, s := range c.series {
+			s.Metric, s.Type = "a", payload.Count
+			seen.add(time.Time{}, &s)
+		}
+		if o := seen.outcome(); o.values.Wrong != c.wrong || seen.unexpected != 0 {
+			t.Errorf("%s: %d wrong, %d unexpected, want %d and none: %v", c.why, o.values.Wrong, seen.unexpected, c.wrong, o.values.Examples)
+		}
+	}
+}
+
 func keyOf(s *payload.Series) string {
 	return s.Metric + "|" + strings.Join(s.Tags, ",")
 }

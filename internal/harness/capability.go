@@ -99,10 +99,11 @@ func probeOver(ctx context.Context, v Variant, transport scenarios.Transport, li
 	}
 	q := &questioner{session: s, limit: max(limit, 5*scenario.Target.FlushInterval), flush: scenario.Target.FlushInterval}
 	q.seen.Sink = v.description().Sink
-	if q.conn, err = dialTarget(ctx, s.addresses.load); err != nil {
+	hangUp, err := q.connect(ctx)
+	if err != nil {
 		return m, nil, err
 	}
-	defer q.conn.Close()
+	defer hangUp()
 	asked, largest, err := q.ask(ctx, transport)
 	if err != nil {
 		return m, nil, s.lastSaid(err)
@@ -219,7 +220,10 @@ func (q *questioner) put(ctx context.Context, p capability.Probe) (answered, err
 		}
 	}
 	a := answered{probe: p}
-	if after := q.malformed(ctx); before != nil && after != nil {
+	if before == nil {
+		return a, nil // it will not tell now either, and may be slow to say so
+	}
+	if after := q.malformed(ctx); after != nil {
 		rose := *after - *before
 		a.malformed = &rose
 	}
@@ -279,9 +283,10 @@ func (q *questioner) malformed(ctx context.Context) *int64 {
 	return s.Malformed
 }
 
-// dialTarget connects to the socket under load.
-func dialTarget(ctx context.Context, url string) (net.Conn, error) {
-	network, address, err := loadgen.SplitURL(url)
+// connect connects to the socket under load, for as long as ctx lasts: a write to
+// a target that does not read would outlast it.
+func (q *questioner) connect(ctx context.Context) (hangUp func(), err error) {
+	network, address, err := loadgen.SplitURL(q.session.addresses.load)
 	if err != nil {
 		return nil, err
 	}
@@ -289,7 +294,14 @@ func dialTarget(ctx context.Context, url string) (net.Conn, error) {
 		network = "unix"
 	}
 	var dialer net.Dialer
-	return dialer.DialContext(ctx, network, address)
+	if q.conn, err = dialer.DialContext(ctx, network, address); err != nil {
+		return nil, err
+	}
+	lasts := context.AfterFunc(ctx, func() { q.conn.Close() })
+	return func() {
+		lasts()
+		q.conn.Close()
+	}, nil
 }
 
 // send sends one datagram, in a stream with what tells it from the next one.

@@ -53,6 +53,7 @@ func (s *session) finish() error {
 		cpu := state.CPU - *s.cpuBefore
 		f.cpu = &cpu
 	}
+	f.warm = s.warmedUp(f.readings, ledger.GivenUp)
 	f.held = heldBack(s.held, s.process.Usage())
 	s.record.Warnings = append(s.record.Warnings, f.readings.Warnings...)
 	if f.readings.Missed > 0 {

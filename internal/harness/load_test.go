@@ -88,6 +88,9 @@ func TestDigests(t *testing.T) {
 		if s.Intake.Faulty() {
 			fmt.Fprintf(&got, "\n  the intake %s", s.Intake.Words())
 		}
+		if s.Load.WarmUp > 0 {
+			fmt.Fprintf(&got, "\n  CPU per message counts after %v", s.Load.WarmUp)
+		}
 		got.WriteString("\n")
 	}
 	path := filepath.Join("testdata", "digests.txt")

@@ -22,6 +22,7 @@ type findings struct {
 	freshness *hdrhistogram.Histogram // nil where it cannot be told
 	blocked   time.Duration           // of the generator, by a full receiver
 	cpu       *time.Duration          // of the target, from the first due message until it ended
+	warm      leftOut                 // of cpu_per_message: the load's warm-up
 	elapsed   time.Duration           // from the first due message until drained
 	rssPeak   *int64
 	pss       *int64
@@ -57,8 +58,12 @@ func measures(f findings) []record.Measure {
 		values["cpu_seconds"] = f.cpu.Seconds()
 		values["cpu_millicores"] = 1000 * f.cpu.Seconds() / f.elapsed.Seconds()
 		// Where the output is not counted, by what the target says came through.
-		if n := f.ledger.Sent - f.ledger.Lost(); n > 0 && f.ledger.LossKnown() {
-			values["cpu_per_message"] = f.cpu.Seconds() / float64(n)
+		// What else was lost inside the target counts as lost after the warm-up.
+		if n := f.ledger.Sent - f.ledger.Lost() - f.warm.messages; n > 0 && f.ledger.LossKnown() && !f.warm.unknown {
+			values["cpu_per_message"] = (*f.cpu - f.warm.cpu).Seconds() / float64(n)
+			if flush, told := f.flushCPU(); told {
+				values["flush_cpu_per_message"] = flush.Seconds() / float64(n)
+			}
 		}
 	}
 	heldMeasures(f.held, values)
@@ -108,6 +113,20 @@ func measures(f findings) []record.Measure {
 		}
 	}
 	return list
+}
+
+// flushCPU is the CPU time of the target's flushes over the stretch of
+// cpu_per_message.
+func (f *findings) flushCPU() (time.Duration, bool) {
+	switch {
+	case f.stats == nil || f.stats.FlushCPU == nil:
+		return 0, false
+	case f.warm == (leftOut{}):
+		return time.Duration(*f.stats.FlushCPU), true
+	case f.warm.flushCPU == nil:
+		return 0, false
+	}
+	return time.Duration(*f.stats.FlushCPU - *f.warm.flushCPU), true
 }
 
 // quantiles enters the measures of a histogram of nanoseconds, if it has values.

@@ -56,7 +56,10 @@ func (c Config) Validate() error {
 	if err := c.shardFault(); err != nil {
 		return err
 	}
-	_, _, err := c.narrow()
+	_, left, err := c.narrow()
+	if err == nil && c.Shard != nil && len(left) > 0 {
+		err = fmt.Errorf("cannot share the load of %s: what its target cannot do may not be left out, because the other shards do not know it: write a scenario without it", c.Scenarios[0].Name)
+	}
 	return err
 }
 

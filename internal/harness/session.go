@@ -269,7 +269,7 @@ func (s *session) offer(ctx context.Context, url string) error {
 	}
 	options := dialOptions(s.scenario.Load)
 	options.AllowRemote = s.shard.allowsRemote()
-	sender, err := loadgen.Dial(network, address, options)
+	sender, err := loadgen.Dial(ctx, network, address, options)
 	var refused *net.OpError
 	switch {
 	case err != nil && !errors.As(err, &refused):

@@ -71,14 +71,14 @@ func (c Config) shardFault() error {
 		return fail("shard %d of %d, want one from 1 to their number", shard.Index, shard.Of)
 	case s.Load.Replay != nil:
 		return fail("a replay is offered by one")
+	case s.Load.WarmUp > 0:
+		return fail("no reading says what all shards had sent when its warm-up was over: want none")
 	case s.Load.Schedule.Count < int64(shard.Of):
 		return fail("it has %d messages, want at least one for each of %d shards", s.Load.Schedule.Count, shard.Of)
 	case transport != scenarios.UDP && transport != scenarios.TCP:
 		return fail("its transport is %s, want udp or tcp", transport)
 	case s.Load.Sender.Client != scenarios.NoClient || s.Load.Sender.WhenFull == scenarios.Drop:
 		return fail("its sender may give messages up, and the shard beside the target could not know: want no client, and when_full: block")
-	case c.Adapt:
-		return fail("what a target cannot do may not be left out, because the other shards do not know it: write a scenario without it")
 	case len(shard.At) != replicates:
 		return fail("want an instant for each of %d replicates, found %d", replicates, len(shard.At))
 	case !shard.sends() && shard.To != "":

@@ -62,10 +62,15 @@ func TestShardFault(t *testing.T) {
 			c.Scenarios[0].Load.Schedule = scenarios.Schedule{Curve: scenarios.Even, Over: time.Second}
 		},
 			"it has 0 messages, want at least one for each of 2 shards"},
+		{"a warm-up would end at a reading that only one shard takes", func(c *Config) { c.Scenarios[0].Load.WarmUp = time.Millisecond }, "no reading says what all shards had sent"},
 		{"a unix socket is on one machine", func(c *Config) { c.Scenarios[0].Load.Transport = scenarios.Unixgram }, "its transport is unixgram, want udp or tcp"},
 		{"what is given up only its own shard knows", func(c *Config) { c.Scenarios[0].Load.Sender.WhenFull = scenarios.Drop }, "its sender may give messages up"},
 		{"a client drops", func(c *Config) { c.Scenarios[0].Load.Sender.Client = "datadog-go" }, "its sender may give messages up"},
-		{"others would not leave out the same", func(c *Config) { c.Adapt = true }, "what a target cannot do may not be left out"},
+		{"others would not leave out the same", func(c *Config) {
+			c.Shard.Index, c.Shard.To, c.Shard.Listen, c.Adapt = 1, "", "127.0.0.1:8125", true
+			c.Variants[0].Target = &scenarios.Target{Name: "simple", Transports: []scenarios.Transport{scenarios.UDP}, Capabilities: scenarios.Capabilities{Kinds: []string{"c"}}}
+		}, "what its target cannot do may not be left out"},
+		{"nothing to leave out", func(c *Config) { c.Adapt = true }, ""},
 		{"no target of anybody", func(c *Config) { c.Shard.To = "" }, "cannot read target URL"},
 		{"another transport", func(c *Config) { c.Shard.To = "tcp://127.0.0.1:8125" }, "cannot send to tcp://127.0.0.1:8125: the transport of the scenario is udp"},
 		{"the target is here", func(c *Config) { c.Shard.Index = 1 }, "shard 1 has the target beside it"},

@@ -36,6 +36,7 @@ type Statistics struct {
 
 	FlushStallMax       *float64 `json:"flush_stall_max_seconds"`
 	FlushStallTotal     *float64 `json:"flush_stall_total_seconds"`
+	FlushCPU            *int64   `json:"flush_cpu_ns"`
 	FlushStallHistogram string   `json:"flush_stall_histogram"`
 
 	IngestLatencyHistogram string `json:"ingest_latency_histogram"`
@@ -74,9 +75,10 @@ func newProbe(url string, described *scenarios.TargetStatistics) (*probe, error)
 }
 
 // due reports whether it is time to ask again, and takes note. The interval
-// leaves a little for the sampler's ticks to be early.
+// leaves a little for the sampler's ticks to be early. A target that may be asked
+// at every tick is.
 func (p *probe) due(now time.Time) bool {
-	if !p.asked.IsZero() && now.Sub(p.asked) < p.every*9/10 {
+	if p.every > sampleInterval && !p.asked.IsZero() && now.Sub(p.asked) < p.every*9/10 {
 		return false
 	}
 	p.asked = now

@@ -130,9 +130,6 @@ type Struck struct {
 	Last                   time.Time // when the last of Uploads came; zero before the first
 }
 
-// Refused is how many uploads were refused on purpose.
-func (s Struck) Refused() int64 { return s.Errors + s.Resets + s.Outage }
-
 // faultClock is when the faults began, and what they did since.
 type faultClock struct {
 	began atomic.Pointer[time.Time] // nil before

@@ -21,6 +21,7 @@ import (
 // and the unit that it must have in benchmark lines.
 var catalogue = []struct{ name, unit, bench string }{
 	{"cpu_per_message", "s", "cpu-sec/message"},
+	{"flush_cpu_per_message", "s", "flush-cpu-sec/message"},
 	{"cpu_seconds", "s", "cpu-sec"},
 	{"cpu_millicores", "millicores", "cpu-millicores"},
 	{"throttled_time", "s", "throttled-time-sec"},

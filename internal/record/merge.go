@@ -19,39 +19,54 @@ type File struct {
 	Record *Record
 }
 
+// replicateOf is what there can be one valid record of.
+type replicateOf struct {
+	scenario, role string
+	replicate      int
+}
+
+func (r *Record) of() replicateOf { return replicateOf{r.Scenario, r.Variant.Role, r.Replicate} }
+
 // assemble returns the records of files, those of shards merged.
 func assemble(files []File) ([]*Record, error) {
-	type place struct {
-		scenario, role     string
-		replicate, attempt int
-		invalid            bool
-	}
-	var records []*Record
-	var order []place
-	shards, single := map[place][]File{}, map[place]string{}
+	var whole []File
+	var order []replicateOf
+	shards := map[replicateOf][]File{}
 	for _, f := range files {
-		r := f.Record
-		at := place{r.Scenario, r.Variant.Role, r.Replicate, r.Attempt, r.Invalid != ""}
-		if r.Shard != nil {
-			at.attempt, at.invalid = 0, false // it is never repeated, and one that is void belongs to the others
-			if shards[at] == nil {
-				order = append(order, at)
-			}
-			shards[at] = append(shards[at], f)
+		at := f.Record.of()
+		switch {
+		case f.Record.Shard == nil:
+			whole = append(whole, f)
 			continue
+		case shards[at] == nil:
+			order = append(order, at)
 		}
-		if other, twice := single[at]; twice {
-			return nil, fmt.Errorf("cannot read records %s and %s together: both are %s of scenario %s, replicate %d", other, f.Name, r.Variant.Role, r.Scenario, r.Replicate)
-		}
-		single[at] = f.Name
-		records = append(records, r)
+		shards[at] = append(shards[at], f) // valid or not: none is repeated
 	}
 	for _, at := range order {
 		merged, err := Merge(shards[at])
 		if err != nil {
 			return nil, err
 		}
-		records = append(records, merged)
+		whole = append(whole, File{shards[at][0].Name, merged})
+	}
+	type attempt struct {
+		replicateOf
+		invalid int // number of the attempt; -1 for the valid one, whichever it was
+	}
+	var records []*Record
+	names := map[attempt]string{}
+	for _, f := range whole {
+		r := f.Record
+		at := attempt{r.of(), -1}
+		if r.Invalid != "" {
+			at.invalid = r.Attempt
+		}
+		if other, twice := names[at]; twice {
+			return nil, fmt.Errorf("cannot read records %s and %s together: both are %s of scenario %s, replicate %d", other, f.Name, r.Variant.Role, r.Scenario, r.Replicate)
+		}
+		names[at] = f.Name
+		records = append(records, r)
 	}
 	return records, nil
 }
@@ -146,6 +161,7 @@ func (r *Record) load() [][2]string {
 		{"role", r.Variant.Role},
 		{"replicate", strconv.Itoa(r.Replicate)},
 		{"number of shards", strconv.Itoa(r.Shard.Of)},
+		{"version of floodgate", r.Build.Floodgate},
 		{"instant of the start", r.Shard.At.UTC().Format(time.RFC3339Nano)},
 	}
 }
@@ -261,6 +277,11 @@ func (r *Record) remeasure(lateness *hdrhistogram.Histogram) {
 		values["lost_fraction"] = float64(lost) / float64(sent)
 		if cpu, measured := r.Measure("cpu_seconds"); measured && sent > lost {
 			values["cpu_per_message"] = cpu.Value / float64(sent-lost)
+			// The flushes' part of it is what it was.
+			whole, _ := r.Measure("cpu_per_message")
+			if flush, measured := r.Measure("flush_cpu_per_message"); measured && whole.Value > 0 {
+				values["flush_cpu_per_message"] = values["cpu_per_message"] * (flush.Value / whole.Value)
+			}
 		}
 	}
 	r.Measures = slices.Clone(r.Measures)

@@ -61,6 +61,7 @@ func besideTarget(t *testing.T, of int, sent, whole int64, late ...int64) *Recor
 	r.Measures = append(r.Measures,
 		Measure{"cpu_seconds", "s", "lower", 3},
 		Measure{"cpu_per_message", "s", "lower", 3 / float64(whole-5)},
+		Measure{"flush_cpu_per_message", "s", "lower", 1.5 / float64(whole-5)},
 		Measure{"lost_messages", "messages", "lower", 5},
 		Measure{"lost_fraction", "ratio", "lower", 5 / float64(whole)},
 		Measure{"rss_peak", "B", "lower", 1e6})
@@ -207,6 +208,8 @@ func TestMergeRefuses(t *testing.T) {
 			"cannot merge a.json with b.json: the instant of the start is 2026-03-01T12:31:00Z in the first and 2026-03-01T12:31:01Z in the second; want the shards of one load"},
 		{"one of four is no part of two", func(b *Record) { b.Shard.Of = 4 },
 			"cannot merge a.json with b.json: the number of shards is 2 in the first and 4 in the second; want the shards of one load"},
+		{"another version may offer other messages under the same scenario", func(b *Record) { b.Build.Floodgate = "v9" },
+			"cannot merge a.json with b.json: the version of floodgate is  in the first and v9 in the second; want the shards of one load"},
 		{"a lateness that cannot be read", func(b *Record) { b.Histograms[HistogramLateness] = "x" }, "cannot read the lateness in b.json: "},
 		{"another range of the histogram would lose what lies above", func(b *Record) {
 			h := hdrhistogram.New(1, int64(time.Hour), 3)
@@ -288,9 +291,21 @@ func TestReadDirMerges(t *testing.T) {
 	if got := read(shared); got != burst {
 		t.Errorf("one folder: %s", got)
 	}
-	// Two runs that nobody shared are no whole.
-	idle := valid("idle", Candidate, 0).Path(here)
-	if got, want := read(shared, idle), fmt.Sprintf("cannot read records %s and %s together: both are candidate of scenario idle, replicate 0", one, idle); got != want {
-		t.Errorf("%s\nwant %s", got, want)
+	// Two runs that nobody shared are no whole, nor is a shared one beside another.
+	repeated := valid("idle", Candidate, 0)
+	repeated.Attempt = 1
+	alone := valid("burst", Candidate, 0)
+	for _, c := range []struct{ why, first, second, want string }{
+		{"the same replicate", one, valid("idle", Candidate, 0).Path(here), "candidate of scenario idle, replicate 0"},
+		{"which was valid at another attempt", one, write(t.TempDir(), repeated), "candidate of scenario idle, replicate 0"},
+		{"whole, and shared", write(t.TempDir(), alone), a, "candidate of scenario burst, replicate 0"},
+	} {
+		paths := []string{c.first, c.second}
+		if c.second == a {
+			paths = append(paths, b)
+		}
+		if got, want := read(paths...), fmt.Sprintf("cannot read records %s and %s together: both are %s", c.first, c.second, c.want); got != want {
+			t.Errorf("%s: %s\nwant %s", c.why, got, want)
+		}
 	}
 }

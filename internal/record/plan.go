@@ -67,7 +67,7 @@ func ReadPlan(dirs ...string) (*Plan, error) {
 }
 
 func readPlan(out string) (*Plan, error) {
-	text, err := os.ReadFile(planPath(out))
+	text, err := readWhole(planPath(out))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, nil
 	}

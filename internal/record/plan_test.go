@@ -45,6 +45,12 @@ func TestPlan(t *testing.T) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
 	}
+	if err := os.Truncate(planPath(other), maxFile+1); err != nil { // sparse
+		t.Fatal(err)
+	}
+	if _, err := ReadPlan(other); err == nil || !strings.Contains(err.Error(), "more than 67108864 bytes") {
+		t.Errorf("a file without an end: %v", err)
+	}
 	for range 2 { // what is not there need not be removed
 		if err := RemovePlan(one); err != nil {
 			t.Fatal(err)

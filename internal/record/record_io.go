@@ -152,16 +152,9 @@ func Read(path string) (*Record, error) {
 }
 
 func read(path string) (*Record, error) {
-	f, err := os.Open(path)
+	text, err := readWhole(path)
 	if err != nil {
 		return nil, bare(err)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, bare(err)
-	}
-	if len(text) > maxFile {
-		return nil, fmt.Errorf("it has more than %d bytes, which no record has", maxFile)
 	}
 	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
 		return nil, errors.New("it is no record: want a JSON object")
@@ -187,6 +180,22 @@ func read(path string) (*Record, error) {
 		return nil, err
 	}
 	return &r, nil
+}
+
+// readWhole returns a file that writeWhole may have made; longer ones are refused.
+func readWhole(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	if len(text) > maxFile {
+		return nil, fmt.Errorf("it has more than %d bytes, which none has", maxFile)
+	}
+	return text, nil
 }
 
 // bare takes the path out of an error that will be wrapped with it anyway.

@@ -18,7 +18,7 @@ func Judge(all []Series, tolerance float64) regress.Decision {
 	searched := 0
 	for i := range all {
 		s := &all[i]
-		if !s.searched() {
+		if !s.Searched() {
 			continue
 		}
 		searched++
@@ -37,8 +37,8 @@ func Judge(all []Series, tolerance float64) regress.Decision {
 	return d
 }
 
-// searched reports whether there were enough runs to find anything.
-func (s *Series) searched() bool {
+// Searched reports whether there were enough runs to find anything.
+func (s *Series) Searched() bool {
 	ratios, levels := 0, 0
 	for _, l := range s.Lines {
 		if l.Ratio != nil {
