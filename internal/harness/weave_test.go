@@ -86,6 +86,9 @@ func TestWovenPair(t *testing.T) {
 		if o.Kind != string(scenarios.Woven) || o.Position != i || o.Planned != 2 || len(o.Roles) != 2 || o.First != o.Roles[0] || rec.Variant.Role != o.Roles[i%2] {
 			t.Errorf("order %+v of the %s, record %d", o, rec.Variant.Role, i)
 		}
+		if l.Received == nil || l.Aggregated == nil {
+			t.Fatalf("the %s tells nothing: %q", rec.Variant.Role, rec.Warnings)
+		}
 		if l.Offered != 1000 || l.NotSent != 0 || l.Sent != 1000 || *l.Received != 1000 || *l.Aggregated != 1000 || l.Unaccounted != 0 {
 			t.Errorf("ledger of the %s: %+v, want each of 1000 messages at its place", rec.Variant.Role, l)
 		}
