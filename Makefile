@@ -86,7 +86,7 @@ bench-peers: build peers ## run one burst against every server that is installed
 bench-symdb: build ## compare the memory of a buffered and a streaming symbol upload
 	bin/floodgate bench symdb_upload --baseline refserver:symdb=buffered --candidate refserver:symdb=streaming --out out/symdb
 
-prove: build ## count false alarms and detections of the detector on this machine; takes up to half an hour
+prove: build ## count false alarms and detections of the detector on this machine; takes some eleven minutes
 	bin/floodgate prove
 
 micro: ## run the micro benchmarks of the hot paths

@@ -20,17 +20,19 @@ import (
 )
 
 // proveScenario is a short load at a steady pace, so that many comparisons fit
-// into minutes.
+// into minutes. One of proveOrders stands behind it.
 const proveScenario = `name: prove
-description: A short burst of packed counters over a unix socket, which loses nothing.
+description: Half a million packed counters a second, with a buffer that holds a pause of the machine.
 load:
-  transport: unixgram
-  schedule: {burst: {count: 200k, over: 500ms}}
+  transport: udp
+  schedule: {burst: {count: 750k, over: 1500ms}}
   corpus: {context_keys: 1k, tags: 4, kinds: {c: 1}, packing: 1432B}
-target: {flush_interval: 200ms}
+target: {receive_buffer: 4MiB, flush_interval: 500ms}
 goal: cpu_per_message
 limits: {warm_up: 100ms, lateness_p99: 100ms}
 `
+
+var proveOrders = map[string]string{"woven": "order: woven\nslice: 10ms\n", "blocks": "order: blocks\n"}
 
 // proving is what the prove command was asked for.
 type proving struct {
@@ -39,6 +41,7 @@ type proving struct {
 	unchanged   int // comparisons of one build with itself
 	planted     int // comparisons with more CPU time planted
 	percent     float64
+	order       string
 	within      time.Duration
 	comparisons []proved
 }
@@ -63,6 +66,7 @@ changes that were found, and holds both against what chance allows: it exits
 with 1 when there are more false marks, or fewer detections, than one such
 machine in a hundred would show if the statistics were right.`,
 		Example: `  floodgate prove
+  floodgate prove --order blocks
   floodgate prove --unchanged 40 --planted 20 --pairs 10 --within 1h`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.prove(cmd.Context(), &p) },
@@ -72,6 +76,7 @@ machine in a hundred would show if the statistics were right.`,
 	flags.IntVar(&p.unchanged, "unchanged", 20, "comparisons of the build with itself")
 	flags.IntVar(&p.planted, "planted", 10, "comparisons with a planted change")
 	flags.Float64Var(&p.percent, "percent", 10, "CPU time that is planted, in percent")
+	flags.StringVar(&p.order, "order", "woven", "order of the pairs: woven or blocks")
 	flags.IntVarP(&p.replicates, "pairs", "n", 6, "pairs of each comparison")
 	flags.DurationVar(&p.within, "within", 30*time.Minute, "end after so long, with what is done by then")
 	flags.Uint64Var(&p.seed, "seed", 1, "seed of the orders")
@@ -93,10 +98,12 @@ func (a *app) prove(ctx context.Context, p *proving) error {
 		return usagef("--pairs is %d, allowed are 2 to 100", p.replicates)
 	case !(p.percent > 0 && p.percent <= 1000):
 		return usagef("--percent is %v, allowed are more than 0 and at most 1000", p.percent)
+	case proveOrders[p.order] == "":
+		return usagef("--order is %q, allowed are woven and blocks", p.order)
 	case p.within <= 0:
 		return usagef("--within is %v, want more than 0", p.within)
 	}
-	s, err := scenarios.Parse("prove.yaml", []byte(proveScenario))
+	s, err := scenarios.Parse("prove.yaml", []byte(proveScenario+proveOrders[p.order]))
 	if err != nil {
 		return err
 	}
