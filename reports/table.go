@@ -102,6 +102,9 @@ func (t *textTable) lines(limit int, s style) []string {
 	if limit > 0 {
 		for _, i := range t.give {
 			narrowed := max(min(leastGive, widths[i]), widths[i]-max(total-limit, 0))
+			for narrowed < widths[i] && t.alike(i, narrowed) {
+				narrowed++ // a table that is too wide can be read, one that does not tell its rows apart cannot
+			}
 			total -= widths[i] - narrowed
 			widths[i] = narrowed
 		}
@@ -124,6 +127,20 @@ func (t *textTable) lines(limit int, s style) []string {
 		}
 	}
 	return out
+}
+
+// alike reports whether different cells of a column are the same when they are
+// cut to so many terminal cells.
+func (t *textTable) alike(column, cells int) bool {
+	whole := map[string]string{}
+	for _, row := range t.rows {
+		cut := shorten(row.cells[column], cells)
+		if other, known := whole[cut]; known && other != row.cells[column] {
+			return true
+		}
+		whole[cut] = row.cells[column]
+	}
+	return false
 }
 
 func (t *textTable) widths() []int {
