@@ -33,7 +33,8 @@ func behaveForeign(flags map[string]string, telling bool) {
 	})
 	if telling {
 		go http.ListenAndServe(flags["stats"], http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			fmt.Fprintf(w, "packets_total %d\nlines_total %d\nlines_done_total %d\n", datagrams.Load(), lines.Load(), lines.Load())
+			n := lines.Load() // once: more may come between two readings
+			fmt.Fprintf(w, "packets_total %d\nlines_total %d\nlines_done_total %d\n", datagrams.Load(), n, n)
 		}))
 	}
 	fmt.Println("server is up")
