@@ -18,11 +18,11 @@ type moderation struct {
 	buffer int // what the socket holds, in bytes as the kernel charges them; 0: never nap
 	queue  int // datagrams that may come at once
 
-	nap       time.Duration // the last one; 0: there was none
-	since     time.Time     // when the socket was last found empty
-	lastRead  time.Time
-	bytes     int // charged since then
-	datagrams int
+	nap      time.Duration // the last one; 0: there was none
+	lastRead time.Time
+	since    time.Time // when the socket was last found empty
+	// Read since then: bytes as charged, and datagrams.
+	bytes, datagrams int
 }
 
 const (
