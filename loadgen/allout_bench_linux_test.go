@@ -108,7 +108,7 @@ func (l *rawLoop) run(b *testing.B, over time.Duration) (rate, cost float64) {
 	defer s.close()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	clock, err := newClock(time.Now()) // for the generator's priority: what is compared is the work
+	clock, err := newClock(time.Now(), false) // for the generator's priority: what is compared is the work
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"runtime"
 	"syscall"
 	"time"
 	"unsafe"
@@ -15,8 +16,8 @@ import (
 // own address space (some 50 ns; clock_gettime through x/sys is a system call
 // and costs three times that). Sleeping goes through clock_nanosleep to an
 // absolute instant: Go's own timers wake up to a millisecond late, and a
-// relative sleep adds whatever passed since the clock was read. It never spins:
-// the target needs the core.
+// relative sleep adds whatever passed since the clock was read. The last stretch
+// before the instant is spent awake while nobody else wants the core: see spin.
 //
 // The thread sleeps with its processor (in Go's sense), because having that
 // taken away and asking for another costs a fifth of the generator's CPU time;
@@ -29,13 +30,16 @@ type clock struct {
 	slack    uintptr
 	priority int // of the thread before, as getpriority(2) returns it; 0 if not changed
 	cpu      time.Duration
+	awake    bool
+	spin     spin
+	switches int64 // involuntary, at the last look
 }
 
 // generatorNice is the nice value that is asked for.
 const generatorNice = -15
 
-func newClock(start time.Time) (*clock, error) {
-	c := &clock{start: start, cpu: threadCPU()}
+func newClock(start time.Time, awake bool) (*clock, error) {
+	c := &clock{start: start, cpu: threadCPU(), awake: awake && runtime.NumCPU() > 1, switches: involuntarySwitches()}
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
 		return nil, err
@@ -58,11 +62,44 @@ func newClock(start time.Time) (*clock, error) {
 // elapsed is the time since the start; negative before it.
 func (c *clock) elapsed() time.Duration { return time.Since(c.start) }
 
-// sleepUntil sleeps until the clock shows at. It may return early, when the
+// sleepUntil waits until the clock shows at. It may return early, when the
 // runtime signals the thread, so the caller looks at the clock again.
 func (c *clock) sleepUntil(at time.Duration) {
-	until := unix.NsecToTimespec(c.base + int64(at))
-	syscall.RawSyscall6(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, uintptr(unsafe.Pointer(&until)), 0, 0, 0)
+	now := c.elapsed()
+	if !c.awake || !c.spin.allowed(now) {
+		c.sleep(at)
+		return
+	}
+	if at-now > spinFor {
+		c.sleep(at - spinFor)
+		now = c.elapsed()
+	}
+	for now < at {
+		before := now
+		syscall.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+		if now = c.elapsed(); now-before < coreLost {
+			continue
+		}
+		if switches := involuntarySwitches(); switches != c.switches {
+			c.switches = switches
+			c.spin.taken(before, now)
+			return
+		}
+	}
+}
+
+// involuntarySwitches is how often the thread lost its core to another.
+func involuntarySwitches() int64 {
+	var usage unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_THREAD, &usage) != nil {
+		return 0
+	}
+	return int64(usage.Nivcsw)
+}
+
+func (c *clock) sleep(until time.Duration) {
+	at := unix.NsecToTimespec(c.base + int64(until))
+	syscall.RawSyscall6(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, uintptr(unsafe.Pointer(&at)), 0, 0, 0)
 }
 
 // close gives the thread back as it was and returns the CPU time that it used

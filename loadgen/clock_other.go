@@ -16,7 +16,7 @@ type clock struct {
 // known. The last stretch before an instant is spent yielding instead.
 const overshoot = time.Millisecond
 
-func newClock(start time.Time) (*clock, error) { return &clock{start}, nil }
+func newClock(start time.Time, _ bool) (*clock, error) { return &clock{start}, nil }
 
 func (c *clock) elapsed() time.Duration { return time.Since(c.start) }
 

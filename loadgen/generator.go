@@ -25,12 +25,16 @@ type Config struct {
 	// clock. Each is booked at the time after the last of its batch was handed
 	// over, so a larger one makes the lateness that is shown an overestimate.
 	MaxBatch int
+	// Awake lets the thread wait awake while nobody else wants its core, on Linux
+	// and where there is more than one: see spin.
+	Awake bool
 }
 
 // The defaults. On a virtual machine a sleep costs its thread over 20 µs of CPU
-// time, timer and all, in any language, and ends some 30 µs late. A quantum of
-// 60 µs keeps the first below a quarter of a core that the target may need, and
-// lateness below 200 µs as long as the machine itself is punctual.
+// time, timer and all, in any language, and ends some 30 µs late. Where the core
+// is wanted by others, so that the thread sleeps, a quantum of 60 µs keeps the
+// first below half of it, and lateness below 200 µs as long as the machine
+// itself is punctual.
 const (
 	DefaultQuantum  = 60 * time.Microsecond
 	DefaultMaxBatch = 64
@@ -38,7 +42,7 @@ const (
 
 // DefaultConfig returns the defaults, without schedule, corpus and sender.
 func DefaultConfig() Config {
-	return Config{Quantum: DefaultQuantum, MaxBatch: DefaultMaxBatch}
+	return Config{Quantum: DefaultQuantum, MaxBatch: DefaultMaxBatch, Awake: true}
 }
 
 // Validate names what is wrong with the configuration.
@@ -88,7 +92,7 @@ type Result struct {
 
 	Started  time.Time     // instant 0 of the schedule
 	LastSent time.Duration // since Started: when the last datagram had been handed over, and a client had written what it held; 0 if none was
-	Wakeups  int64         // sleeps that ended
+	Wakeups  int64         // waits that ended
 	// CPU is the time that the generator's thread used; -1 where the system does
 	// not tell.
 	CPU    time.Duration
@@ -159,7 +163,7 @@ func (g *Generator) Run(ctx context.Context, start time.Time) (Result, error) {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	clock, err := newClock(start)
+	clock, err := newClock(start, g.config.Awake)
 	if err != nil {
 		return Result{}, fmt.Errorf("cannot set up the generator's clock: %w", err)
 	}

@@ -28,11 +28,12 @@ const pacingRounds = 3
 // BenchmarkPacing offers 3M packed messages in 3 s to a reference server on the
 // same machine, in turn by the generator and by what other tools do: every 10 ms
 // a tick, at which the whole budget of the tick leaves by single writes. A third
-// way hands the same datagrams to nobody: how late they are then is the machine's
-// doing, its timers' and that of whoever else runs on it, and no generator that
-// sleeps can be earlier. What it says of each, as the median of the rounds: the
-// lateness of datagrams, and how long after the end of the window the last one
-// left.
+// way is the generator asleep whenever there is nothing to send, as it is where
+// others want its core. A fourth hands the same datagrams to nobody: how late they
+// are then is the doing of the machine and of whoever else runs on it, and no
+// generator can be earlier. What it says of each, as the median of the rounds: the
+// lateness of datagrams, how long after the end of the window the last one left,
+// and the generator's CPU time per second.
 func BenchmarkPacing(b *testing.B) {
 	program := os.Getenv(refserverVariable)
 	if program == "" {
@@ -43,8 +44,9 @@ func BenchmarkPacing(b *testing.B) {
 	c := newCorpus(b, plain(3_000_000).with(func(c *CorpusConfig) { c.DatagramBytes = 1432 }))
 	ways := map[string]func(address string) paced{
 		"generator": func(address string) paced { return generatorPace(b, c, over, address) },
+		"asleep":    func(address string) paced { return asleepPace(b, c, over, address) },
 		"ticks":     func(address string) paced { return tickPace(b, c, over, address) },
-		"machine":   func(string) paced { return runPace(b, c, over, &scripted{take: takeAll}) },
+		"machine":   func(string) paced { return runPace(b, newGenerator(b, c, over, &scripted{take: takeAll})) },
 	}
 	seen := map[string]map[string][]float64{}
 	for b.Loop() {
@@ -60,6 +62,9 @@ func BenchmarkPacing(b *testing.B) {
 				note("p99-late-µs", float64(p.late.ValueAtQuantile(99))/1e3)
 				note("max-late-µs", float64(p.late.Max())/1e3)
 				note("after-window-µs", float64(max(0, p.lastSent-over))/1e3)
+				if p.cpu > 0 {
+					note("core-share", p.cpu.Seconds()/over.Seconds())
+				}
 				if received := server.stop(b); way != "machine" {
 					note("not-received", float64(c.Messages()-received))
 				}
@@ -78,23 +83,37 @@ func BenchmarkPacing(b *testing.B) {
 type paced struct {
 	late     *hdrhistogram.Histogram // of each datagram, in nanoseconds
 	lastSent time.Duration
+	cpu      time.Duration // of the generator; 0 if not counted
 }
 
 func generatorPace(b *testing.B, c *Corpus, over time.Duration, address string) paced {
+	s := dialUDP(b, address)
+	defer s.Close()
+	return runPace(b, newGenerator(b, c, over, s))
+}
+
+func asleepPace(b *testing.B, c *Corpus, over time.Duration, address string) paced {
+	s := dialUDP(b, address)
+	defer s.Close()
+	g := newGenerator(b, c, over, s)
+	g.config.Awake = false
+	return runPace(b, g)
+}
+
+func dialUDP(b *testing.B, address string) Sender {
 	s, err := Dial(b.Context(), UDP, address, DialOptions{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer s.Close()
-	return runPace(b, c, over, s)
+	return s
 }
 
-func runPace(b *testing.B, c *Corpus, over time.Duration, s Sender) paced {
-	r, err := newGenerator(b, c, over, s).Run(b.Context(), time.Now().Add(10*time.Millisecond))
+func runPace(b *testing.B, g *Generator) paced {
+	r, err := g.Run(b.Context(), time.Now().Add(10*time.Millisecond))
 	if err != nil {
 		b.Fatal(err)
 	}
-	return paced{r.Lateness, r.LastSent}
+	return paced{r.Lateness, r.LastSent, r.CPU}
 }
 
 // tick is how often senders in the manner of other tools wake up.

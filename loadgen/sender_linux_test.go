@@ -5,6 +5,7 @@ import (
 	"net"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,24 +93,78 @@ func TestClockRestoresTheThread(t *testing.T) {
 		}
 		return n
 	}
-	before := slack()
-	c, err := newClock(time.Now())
-	if err != nil {
+	for _, awake := range []bool{false, true} {
+		before := slack()
+		c, err := newClock(time.Now(), awake)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slack() != 1 {
+			t.Errorf("timer slack %d ns while the clock is used, want 1", slack())
+		}
+		at := c.elapsed() + 2*time.Millisecond
+		for c.elapsed() < at {
+			c.sleepUntil(at)
+		}
+		if cpu := c.close(); cpu <= 0 || cpu > time.Second {
+			t.Errorf("%v of CPU time", cpu)
+		}
+		if slack() != before {
+			t.Errorf("timer slack %d ns afterwards, %d before", slack(), before)
+		}
+	}
+}
+
+// TestAwakeGivesWay: a thread that waits awake leaves its core to one that wants
+// it, and sleeps from then on. Both are bound to one core here.
+func TestAwakeGivesWay(t *testing.T) {
+	if runtime.NumCPU() < 2 {
+		t.Skip("nothing waits awake where there is one core")
+	}
+	var allowed, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
 		t.Fatal(err)
 	}
-	if slack() != 1 {
-		t.Errorf("timer slack %d ns while the clock is used, want 1", slack())
+	for core := range 1024 {
+		if allowed.IsSet(core) {
+			one.Set(core)
+			break
+		}
 	}
-	at := c.elapsed() + 2*time.Millisecond
-	for c.elapsed() < at {
-		c.sleepUntil(at)
+	// Neither thread is given back, so they end with their goroutines.
+	bound := func(do func()) {
+		runtime.LockOSThread()
+		if err := unix.SchedSetaffinity(0, &one); err != nil {
+			t.Error(err)
+		}
+		do()
 	}
-	if cpu := c.close(); cpu <= 0 || cpu > time.Second {
-		t.Errorf("%v of CPU time", cpu)
-	}
-	if slack() != before {
-		t.Errorf("timer slack %d ns afterwards, %d before", slack(), before)
-	}
+	var over atomic.Bool
+	var both sync.WaitGroup
+	both.Go(func() {
+		bound(func() {
+			for !over.Load() {
+			}
+		})
+	})
+	both.Go(func() {
+		defer over.Store(true)
+		bound(func() {
+			c, err := newClock(time.Now(), true)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.close()
+			for c.spin.until == 0 && c.elapsed() < 10*time.Second {
+				c.sleepUntil(c.elapsed() + 100*time.Microsecond)
+			}
+			if c.spin.until == 0 {
+				t.Error("it never noticed that another thread had its core")
+			}
+		})
+	})
+	both.Wait()
 }
 
 // BenchmarkSendUDP sends to a socket that nobody reads: the price of handing
