@@ -216,6 +216,9 @@ func (a *app) measure(ctx context.Context, names []string, rf runFlags, jf judge
 	if err := rf.looks.plan(&config, rf.replicates, options); err != nil {
 		return err
 	}
+	if err := rf.git.check(config.Variants); err != nil {
+		return err
+	}
 	if err := a.build(ctx, rf.git, config.Variants); err != nil {
 		return err
 	}

@@ -21,11 +21,31 @@ type gitFlags struct {
 	words   []string // of the build, from the project alone
 	folder  string   // likewise, in the repository
 	rebuild bool
+	said    func() bool // whether the command line names target
 }
 
 func (f *gitFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.target, "target", "", "the description that git:REF is built and started by (default refserver)")
 	flags.BoolVar(&f.rebuild, "rebuild", false, "build git:REF also where the cache has it")
+	f.said = func() bool { return flags.Changed("target") }
+}
+
+// check refuses a description for builds where nothing is built: whoever gave it
+// meant it for a variant.
+func (f *gitFlags) check(variants []harness.Variant) error {
+	if !f.said() {
+		return nil
+	}
+	for _, v := range variants {
+		if v.Revision != nil {
+			return nil
+		}
+	}
+	name := f.target
+	if !strings.Contains(name, ":") {
+		name = "target:" + name
+	}
+	return &usageError{fmt.Errorf("--target %s says how a git:REF is built and started, and no variant is one: a server to run is said by --candidate %s", f.target, name)}
 }
 
 func (f *gitFlags) builds() harness.GitBuilds {
