@@ -329,6 +329,7 @@ func (l *lane) moderate(now time.Time) {
 	// What has come since is in the socket, too.
 	if left := until - time.Since(now); left > 0 {
 		nap(left)
+		l.stats.woken(time.Since(now) - until)
 	}
 }
 

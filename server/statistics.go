@@ -28,6 +28,7 @@ type laneStats struct {
 	stallMu              sync.Mutex       // taken once per flush
 	stall                *hdrhistogram.Histogram
 	stallMax, stallTotal time.Duration
+	wakeLate             atomic.Int64 // ns; of the reader
 	// latency of datagrams from their arrival at the kernel until they are
 	// aggregated, in nanoseconds. It belongs to whoever ingests, and to others
 	// once the lane has ended.
@@ -88,6 +89,13 @@ func (s *laneStats) stalled(d time.Duration) {
 	s.stallTotal += d
 }
 
+// woken notes how much later than it should a nap ended.
+func (s *laneStats) woken(late time.Duration) {
+	if int64(late) > s.wakeLate.Load() {
+		s.wakeLate.Store(int64(late))
+	}
+}
+
 // publish makes the table's counts visible. Most batches change two of them,
 // and a store that others watch costs more than a comparison.
 func (s *laneStats) publish(t *aggregate.Table) {
@@ -145,6 +153,10 @@ type Statistics struct {
 	RetryWaiting     int64   `json:"retry_waiting"` // messages in batches that are tried again
 	FlushStallMax    float64 `json:"flush_stall_max_seconds"`
 	FlushStallTotal  float64 `json:"flush_stall_total_seconds"`
+	// WakeLateMax is how much later than it had asked for a reader was woken from
+	// a nap, at worst: the machine's doing. What the kernel dropped meanwhile no
+	// server could have saved.
+	WakeLateMax float64 `json:"wake_late_max_seconds"`
 	// FlushCPU is the CPU time of the flushes that have ended, in nanoseconds: of
 	// merging, encoding, compressing and handing over, without the connections'
 	// own work and what is sent again later. Absent where the system does not
@@ -199,6 +211,9 @@ func (s *Server) Statistics() Statistics {
 	st.Retries, st.UploadBytes = c.Retries.Load(), c.Bytes.Load()
 	st.Pending = st.Aggregated - st.Uploaded - st.UploadFailed
 	st.FlushStallMax, st.FlushStallTotal = longest.Seconds(), total.Seconds()
+	for _, l := range s.lanes {
+		st.WakeLateMax = max(st.WakeLateMax, time.Duration(l.stats.wakeLate.Load()).Seconds())
+	}
 	if tellsThreadTime {
 		cpu := s.flusher.cpu.Load()
 		st.FlushCPU = &cpu
@@ -251,6 +266,7 @@ func (st Statistics) WritePrometheus(w io.Writer) error {
 		metric("flush_cpu_seconds_total", "counter", "CPU time of flushes.", float64(*st.FlushCPU)/1e9)
 	}
 	metric("flush_stall_max_seconds", "gauge", "Longest time that ingest stood still for a flush.", st.FlushStallMax)
+	metric("wake_late_max_seconds", "gauge", "Longest time that a reader was woken too late.", st.WakeLateMax)
 	metric("flush_stall_seconds_total", "counter", "All the time that ingest stood still for flushes.", st.FlushStallTotal)
 	return err
 }

@@ -38,6 +38,9 @@ func (s *session) finish() error {
 	faults = append(faults, clientFaults(s.result)...)
 	s.record.Ledger = s.ownShare(ledger)
 	s.record.Warnings = append(s.record.Warnings, warnings...)
+	if wokenTooLate(ledger, stats) {
+		s.warn("the machine woke the target's reader too late: that has a part in what the kernel dropped (wake_late_max)")
+	}
 	if ledger.Sent > 0 && !uncounted && ledger.Lost() == 0 && ledger.GivenUp == 0 {
 		s.record.Values = &o.outcome.values
 	}
@@ -68,6 +71,17 @@ func (s *session) finish() error {
 	s.record.Timeline = timeline(s.loadStart, sampleInterval, f.readings, s.ticks, seen.steps)
 	s.mu.Unlock()
 	return s.validity(append(faults, s.variant.notEngaged(stats)...))
+}
+
+// wakeLimit is how late a reader may be woken before that is told beside what the
+// kernel dropped: longer than the reference server naps at most loads.
+const wakeLimit = 2 * time.Millisecond
+
+// wokenTooLate reports whether the machine has a part in what the kernel
+// dropped: a buffer that holds some milliseconds of load is full when a sleep
+// ends that much late.
+func wokenTooLate(l record.Ledger, stats *Statistics) bool {
+	return l.KernelDropped != nil && *l.KernelDropped > 0 && stats != nil && stats.WakeLateMax != nil && *stats.WakeLateMax > wakeLimit.Seconds()
 }
 
 // arrived folds what the intake took.

@@ -80,17 +80,7 @@ func measures(f findings) []record.Measure {
 		}
 		values["kernel_queue_peak"] = float64(peak)
 	}
-	if s := f.stats; s != nil {
-		if s.QueuePeak != nil {
-			values["queue_length_peak"] = float64(*s.QueuePeak)
-		}
-		if s.FlushStallMax != nil {
-			values["flush_stall_max"] = *s.FlushStallMax
-		}
-		if s.FlushStallTotal != nil {
-			values["flush_stall_total"] = *s.FlushStallTotal
-		}
-	}
+	toldMeasures(f.stats, values)
 	if f.lateness != nil {
 		values["lateness_p99"] = time.Duration(f.lateness.ValueAtQuantile(99)).Seconds()
 		values["lateness_max"] = time.Duration(f.lateness.Max()).Seconds()
@@ -168,4 +158,19 @@ func histograms(f findings) (map[string]string, error) {
 		h[told.name] = told.encoded
 	}
 	return h, nil
+}
+
+// toldMeasures are those that the target tells itself.
+func toldMeasures(s *Statistics, values map[string]float64) {
+	if s == nil {
+		return
+	}
+	if s.QueuePeak != nil {
+		values["queue_length_peak"] = float64(*s.QueuePeak)
+	}
+	for name, told := range map[string]*float64{"flush_stall_max": s.FlushStallMax, "flush_stall_total": s.FlushStallTotal, "wake_late_max": s.WakeLateMax} {
+		if told != nil {
+			values[name] = *told
+		}
+	}
 }

@@ -36,6 +36,7 @@ type Statistics struct {
 
 	FlushStallMax       *float64 `json:"flush_stall_max_seconds"`
 	FlushStallTotal     *float64 `json:"flush_stall_total_seconds"`
+	WakeLateMax         *float64 `json:"wake_late_max_seconds"`
 	FlushCPU            *int64   `json:"flush_cpu_ns"`
 	FlushStallHistogram string   `json:"flush_stall_histogram"`
 

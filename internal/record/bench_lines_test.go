@@ -43,6 +43,7 @@ var catalogue = []struct{ name, unit, bench string }{
 	{"freshness_max", "s", "freshness-max-sec"},
 	{"flush_stall_max", "s", "flush-stall-max-sec"},
 	{"flush_stall_total", "s", "flush-stall-total-sec"},
+	{"wake_late_max", "s", "wake-late-max-sec"},
 	{"drain_time", "s", "drain-time-sec"},
 	{"lateness_p99", "s", "lateness-p99-sec"},
 	{"lateness_max", "s", "lateness-max-sec"},

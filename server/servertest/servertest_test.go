@@ -113,7 +113,7 @@ func TestWantsBite(t *testing.T) {
 // TestStagesBite: good statistics pass, and each fault in them is found.
 func TestStagesBite(t *testing.T) {
 	const good = `{"datagrams":2,"received":9,"queue_dropped":0,"malformed":3,"malformed_by_cause":{"bad_value":3},"truncated":1,"rejected":0,"shutdown_dropped":0,
-		"aggregated":5,"upload_failed":0,"pending":5,"queue_length":0,"queue_peak":1,"flush_stall_max_seconds":0.5,"flush_stall_total_seconds":1,"flush_cpu_ns":1500}`
+		"aggregated":5,"upload_failed":0,"pending":5,"queue_length":0,"queue_peak":1,"flush_stall_max_seconds":0.5,"flush_stall_total_seconds":1,"flush_cpu_ns":1500,"wake_late_max_seconds":0.01}`
 	want := stages{datagrams: 2, received: 9, malformed: 3, truncated: 1, pending: 5, causes: map[string]int64{"bad_value": 3, "bad_rate": 0}}
 	for _, c := range []struct{ old, new, fault string }{
 		{`"datagrams":2`, `"datagrams":2`, ""},
@@ -125,6 +125,9 @@ func TestStagesBite(t *testing.T) {
 		{`"aggregated":5`, `"aggregated":5.5`, "aggregated is 5.5, want a whole number"},
 		{`"queue_peak":1`, `"queue_peak":-1`, "queue_peak is -1, want 0 or more"},
 		{`"queue_peak":1`, `"queue_peak":"1"`, `queue_peak is "1", want a number`},
+		{`,"flush_cpu_ns":1500`, ``, ""}, // not every system tells
+		{`,"wake_late_max_seconds":0.01`, ``, ""},
+		{`"wake_late_max_seconds":0.01`, `"wake_late_max_seconds":"x"`, `wake_late_max_seconds is "x", want a number`},
 		{`"flush_cpu_ns":1500`, `"flush_cpu_ns":0.5`, "flush_cpu_ns is 0.5, want a whole number"},
 		{`"pending":5`, `"pending":4`, "pending is 4, want 5"},
 		{`{"bad_value":3}`, `{"bad_value":2,"bad_kind":1}`, "1 malformed by bad_kind, want none"},
