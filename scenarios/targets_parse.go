@@ -340,6 +340,12 @@ func (r *targetReader) targetRules(t *Target) {
 	}
 }
 
+// CheckTargetName says what is wrong with the name of a description.
+func CheckTargetName(name string) error {
+	_, err := parseTargetName(name)
+	return err
+}
+
 func parseTargetName(text string) (string, error) {
 	if len(text) > 60 || !targetName.MatchString(text) {
 		return "", fmt.Errorf("%q is no name: want at most 60 lower-case letters, digits, underscores and hyphens, a letter first", clip(text))

@@ -43,6 +43,9 @@ type draft struct {
 func (a *app) init(name string) error {
 	found := findServer(".")
 	if name != "" {
+		if err := scenarios.CheckTargetName(name); err != nil {
+			return usagef("--name: %v", err)
+		}
 		found.name = name
 	}
 	drafts, err := found.drafts()

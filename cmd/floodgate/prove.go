@@ -32,7 +32,7 @@ goal: cpu_per_message
 limits: {warm_up: 100ms, lateness_p99: 100ms}
 `
 
-var proveOrders = map[string]string{"woven": "order: woven\nslice: 50ms\n", "blocks": "order: blocks\n"}
+var proveOrders = map[string]string{"woven": "order: woven\nslice: 10ms\n", "blocks": "order: blocks\n"}
 
 // proving is what the prove command was asked for.
 type proving struct {

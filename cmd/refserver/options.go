@@ -87,6 +87,7 @@ func parseOptions(args []string, env func(string) (string, bool), stdout io.Writ
 	flags.StringVar(&file, "config", "", "YAML `file` with any of these settings, written with _ for -, such as queue_size: 4k")
 	flags.BoolVar(&o.version, "version", false, "print the version and exit")
 	flags.Lookup("percentiles").DefValue = "0.95" // its own form has six decimals
+	flags.Lookup("receive-buffer").DefValue = "0" // nothing that is worth a remark
 	if err := flags.Parse(args); err != nil {
 		return o, refused("", err)
 	}

@@ -41,7 +41,7 @@ func TestOptions(t *testing.T) {
 			check: func(o options) bool { return o.config.Listen[0] == "udp://127.0.0.1:8125" }},
 		{why: "a variable that is no number is named", args: "--intake x", env: map[string]string{"DD_DOGSTATSD_PORT": "many"}, fault: `DD_DOGSTATSD_PORT is "many", want a port, 0 to 65535`},
 		{why: "arguments have no meaning", args: "--intake x y", fault: `unexpected argument "y"`},
-		{why: "unknown flags are refused", args: "--colour red", fault: "unknown flag: --colour"},
+		{why: "unknown flags are refused", args: "--colour red", fault: "unknown flag: --colour; see --help"},
 	} {
 		env := func(name string) (string, bool) { v, ok := c.env[name]; return v, ok }
 		o, err := parseOptions(strings.Fields(c.args), env, io.Discard)

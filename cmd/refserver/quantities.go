@@ -61,11 +61,12 @@ var wanted = map[string]string{
 }
 
 // refused tells of a value that a flag does not take: where it stands, such as
-// --queue-size, what it is, and what is allowed. Other errors stay as they are.
+// --queue-size, what it is, and what is allowed. Other errors, such as that of an
+// unknown flag, only say where to look.
 func refused(where string, err error) error {
 	var bad *pflag.InvalidValueError
 	if !errors.As(err, &bad) {
-		return err
+		return fmt.Errorf("%w; see --help", err)
 	}
 	if where == "" {
 		where = "--" + bad.GetFlag().Name

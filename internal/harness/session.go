@@ -279,6 +279,11 @@ func (s *session) offer(ctx context.Context, url string) error {
 	}
 	defer sender.Close()
 	config := loadgen.DefaultConfig()
+	if _, woven := s.schedule.(loadgen.Weave); woven {
+		// A target costs less beside a generator that is awake, and of two only one
+		// may find a core of its own: a difference that nobody asked for.
+		config.Awake = false
+	}
 	config.Schedule, config.Corpus, config.Sender = s.schedule, s.prepared.corpus, sender
 	generator, err := loadgen.New(config)
 	if err != nil {
