@@ -51,7 +51,7 @@ type saturationPoint struct {
 // points are the rates of a search, the lowest first.
 func (t Saturated) points(confirm int) []saturationPoint {
 	byRate := map[int64][]saturation.Trial{}
-	for _, trial := range t.Trials {
+	for _, trial := range saturation.Counted(t.Trials) {
 		byRate[trial.Rate] = append(byRate[trial.Rate], trial)
 	}
 	var out []saturationPoint
@@ -236,6 +236,33 @@ func (s Saturation) notes() []string {
 		}
 		for _, w := range order {
 			out = append(out, fmt.Sprintf("%s, in %s: %s", upperFirst(t.Role), plural(counts[w], "replicate"), w))
+		}
+		out = append(out, t.repeated()...)
+	}
+	return out
+}
+
+// repeated tells of the trials that do not count, because the machine was
+// disturbed.
+func (t Saturated) repeated() []string {
+	counted := map[int64]int{} // of each rate
+	for _, trial := range saturation.Counted(t.Trials) {
+		counted[trial.Rate]++
+	}
+	tried, why := map[int64]int{}, map[int64]string{}
+	var rates []int64
+	for _, trial := range t.Trials {
+		if tried[trial.Rate]++; tried[trial.Rate] == 1 {
+			rates = append(rates, trial.Rate)
+		}
+		if trial.Disturbed != "" && trial.Finding != saturation.Held {
+			why[trial.Rate] = cmp.Or(why[trial.Rate], trial.Reason+", and "+trial.Disturbed)
+		}
+	}
+	var out []string
+	for _, rate := range rates {
+		if n := tried[rate] - counted[rate]; n > 0 {
+			out = append(out, fmt.Sprintf("%s, at %s messages/s: %s repeated: %s", upperFirst(t.Role), grouped(rate), plural(n, "replicate"), why[rate]))
 		}
 	}
 	return out

@@ -114,6 +114,7 @@ type jsonSaturationTrial struct {
 	Replicate int      `json:"replicate"`
 	Finding   string   `json:"finding"` // held, broke, late or doubt
 	Reason    string   `json:"reason,omitempty"`
+	Disturbed string   `json:"disturbed,omitempty"` // by the machine, in words: such a trial may not count
 	Loss      *float64 `json:"lost_fraction"`
 	CPU       *float64 `json:"cpu_per_message_seconds"`
 	P99       *float64 `json:"ingest_latency_p99_seconds"`
@@ -145,7 +146,7 @@ func SaturationJSON(w io.Writer, s Saturation) error {
 		}
 		for _, trial := range t.Trials {
 			b := trial.Backlog
-			j.Trials = append(j.Trials, jsonSaturationTrial{trial.Rate, trial.Replicate, string(trial.Finding), trial.Reason,
+			j.Trials = append(j.Trials, jsonSaturationTrial{trial.Rate, trial.Replicate, string(trial.Finding), trial.Reason, trial.Disturbed,
 				trial.Loss, trial.CPU, trial.LatencyP99, b.Growth, string(b.From), b.Drain, string(b.DrainFrom)})
 		}
 		doc.Targets = append(doc.Targets, j)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +138,8 @@ func TestSaturationPoint(t *testing.T) {
 	x := func(y float64) *float64 { return &y }
 	held := saturation.Trial{Rate: 10, Finding: saturation.Held, Loss: x(0), CPU: x(1e-6), LatencyP99: x(1e-3)}
 	broke := saturation.Trial{Rate: 10, Finding: saturation.Broke, Reason: "lost", Loss: x(0.1), CPU: x(3e-6)}
+	disturbed := broke
+	disturbed.Disturbed = "the hypervisor took 12% of the CPU time"
 	for _, c := range []struct {
 		why    string
 		trials []saturation.Trial
@@ -145,11 +148,17 @@ func TestSaturationPoint(t *testing.T) {
 		{"as many as it takes", []saturation.Trial{held, held}, "✅ holds|10|2/2|0%|1µs|1ms|–|–"},
 		{"one is missing", []saturation.Trial{held}, "❔ not known|10|1/1|0%|1µs|1ms|–|–"},
 		{"one of two broke", []saturation.Trial{held, broke}, "❌ too many|10|1/2|10%|2µs|1ms|–|–"},
+		{"what broke on a disturbed machine was repeated", []saturation.Trial{disturbed, held, held}, "✅ holds|10|2/2|0%|1µs|1ms|–|–"},
 		{"the generator", []saturation.Trial{{Rate: 10, Finding: saturation.Late}}, "❔ generator late|10|0/1|–|–|–|–|–"},
 	} {
 		points := Saturated{Trials: c.trials}.points(2)
 		if got := strings.Join(points[0].cells(), "|"); len(points) != 1 || got != c.want {
 			t.Errorf("%s: %s, want %s", c.why, got, c.want)
 		}
+	}
+	searched := Saturated{Role: record.Candidate, Trials: []saturation.Trial{held, disturbed, disturbed, held}}
+	want := []string{"Candidate, at 10 messages/s: 2 replicates repeated: lost, and the hypervisor took 12% of the CPU time"}
+	if got := (Saturation{Confirm: 2, Targets: []Saturated{searched}}).notes(); !slices.Equal(got, want) {
+		t.Errorf("the notes are %q, want %q", got, want)
 	}
 }

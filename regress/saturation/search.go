@@ -53,14 +53,15 @@ func (p Plan) Validate() error {
 	return nil
 }
 
-// Bound is how many trials a search takes at most, whatever they come to.
+// Bound is how many trials a search takes at most, whatever they come to. Patience
+// is in it for every rate.
 func (p Plan) Bound() int {
 	up := int(math.Ceil(math.Log2(float64(p.To)/float64(p.From)))) + 1
 	down := int(math.Ceil(math.Log2(float64(p.From)/float64(p.Least)))) + 1
 	// A bracket is a factor of 2 or less. One more each for rates that are rounded
 	// and for those so low that halving them is not exact.
 	bisections := int(math.Ceil(math.Log2(math.Ln2/math.Log1p(p.Precision)))) + 2
-	return p.Confirm * (max(up, down) + max(bisections, 0))
+	return (p.Confirm + Patience) * (max(up, down) + max(bisections, 0))
 }
 
 // End is how a search came to its end.
@@ -151,14 +152,11 @@ type state struct {
 func (p Plan) read(trials []Trial) state {
 	var s state
 	held := map[int64]int{}
-	for _, t := range trials {
-		s.again = 0
+	for _, t := range Counted(trials) {
 		switch t.Finding {
 		case Held:
 			if held[t.Rate]++; held[t.Rate] >= p.Confirm {
 				s.held = max(s.held, t.Rate)
-			} else {
-				s.again = t.Rate
 			}
 		case Broke, Late:
 			if s.broke == 0 || t.Rate < s.broke {
@@ -166,6 +164,11 @@ func (p Plan) read(trials []Trial) state {
 			}
 		default:
 			s.doubt = t.Reason
+		}
+	}
+	if n := len(trials); n > 0 {
+		if last := trials[n-1].Rate; last > s.held && (s.broke == 0 || last < s.broke) {
+			s.again = last // nothing has settled it yet
 		}
 	}
 	return s

@@ -15,6 +15,7 @@ func TestNext(t *testing.T) {
 	held := func(rate int64) Trial { return Trial{Rate: rate, Finding: Held} }
 	broke := func(rate int64) Trial { return Trial{Rate: rate, Finding: Broke, Reason: "lost"} }
 	late := func(rate int64) Trial { return Trial{Rate: rate, Finding: Late, Reason: "late"} }
+	disturbed := func(t Trial) Trial { t.Disturbed = "stolen"; return t }
 	doubt := func(rate int64) Trial { return Trial{Rate: rate, Finding: Doubt, Reason: "torn"} }
 	narrow := plan
 	narrow.To, narrow.Confirm = 80_000, 1
@@ -33,6 +34,11 @@ func TestNext(t *testing.T) {
 		{"a rate that held is confirmed", plan, []Trial{held(50_000)}, 50_000, Answer{}},
 		{"confirmed, it is doubled", plan, []Trial{held(50_000), held(50_000)}, 100_000, Answer{Rate: 50_000}},
 		{"one replicate that breaks ends its rate", plan, []Trial{held(50_000), broke(50_000)}, 25_000, Answer{Above: 50_000}},
+		{"one that breaks on a disturbed machine is repeated", once, []Trial{held(50_000), disturbed(broke(100_000))}, 100_000, Answer{Rate: 50_000}},
+		{"and may hold then", once, []Trial{disturbed(broke(50_000)), held(50_000)}, 100_000, Answer{Rate: 50_000}},
+		{"so is a generator that was late on one", once, []Trial{disturbed(late(50_000)), disturbed(late(50_000))}, 50_000, Answer{}},
+		{"but not for ever", once, []Trial{disturbed(broke(50_000)), disturbed(late(50_000)), disturbed(broke(50_000))}, 25_000, Answer{Above: 50_000}},
+		{"what holds on a disturbed machine holds", once, []Trial{disturbed(held(50_000))}, 100_000, Answer{Rate: 50_000}},
 		{"without a rate that held it is halved", once, []Trial{broke(50_000), broke(25_000)}, 12_500, Answer{Above: 25_000}},
 		{"the middle in the logarithm", once, []Trial{held(50_000), broke(100_000)}, 70_710, Answer{Rate: 50_000, Above: 100_000}},
 		{"close enough", once, []Trial{held(50_000), held(100_000), broke(105_000)}, 0, Answer{100_000, 105_000, Found, "lost"}},

@@ -29,12 +29,55 @@ type Trial struct {
 	Replicate int   // among those of its rate, from 0
 	Finding   Finding
 	Reason    string // in words, unless it held
+	// Disturbed says in words what the machine did meanwhile that may be why it
+	// did not hold; "" for nothing. Such a trial is repeated: see Counted.
+	Disturbed string
 
 	Loss       *float64 // share of the messages offered; also those that a sender who does not wait gave up
 	CPU        *float64 // seconds per message
 	LatencyP99 *float64 // seconds, from the socket until aggregated
 	Backlog    Backlog
 	Warnings   []string
+}
+
+// Patience is how many trials of one rate are repeated because the machine was
+// disturbed. After that they count: it may be the load that disturbs it.
+const Patience = 2
+
+// Counted is the trials that say something of their rate: without those that
+// did not hold while the machine was disturbed, up to Patience of each rate.
+func Counted(trials []Trial) []Trial {
+	var counted []Trial
+	repeated := map[int64]int{}
+	for _, t := range trials {
+		if t.Disturbed != "" && (t.Finding == Broke || t.Finding == Late) && repeated[t.Rate] < Patience {
+			repeated[t.Rate]++
+			continue
+		}
+		counted = append(counted, t)
+	}
+	return counted
+}
+
+// Above these the machine counts as disturbed: the share of the CPU time that its
+// hypervisor took, and how late it woke the target's reader while messages were
+// lost.
+const (
+	mostSteal    = 0.05
+	mostWakeLate = 2 * time.Millisecond
+)
+
+// disturbed says what the machine did during a replicate that may have made it
+// fail.
+func disturbed(rec *record.Record) string {
+	if steal := rec.Environment.StealFraction; steal != nil && *steal > mostSteal {
+		return fmt.Sprintf("the hypervisor took %s of the CPU time", scenarios.Format(*steal, scenarios.Ratio))
+	}
+	dropped := rec.Ledger.KernelDropped
+	if late := measure(rec, "wake_late_max"); late != nil && *late > mostWakeLate.Seconds() && dropped != nil && *dropped > 0 {
+		return fmt.Sprintf("the machine woke the target's reader %s late", scenarios.Format(*late, scenarios.Seconds))
+	}
+	return ""
 }
 
 // Limits say when a rate holds, and what is needed to tell.
@@ -51,7 +94,7 @@ type Limits struct {
 // Of says what a replicate shows of its rate: whether no more than Limits.Loss
 // was lost and the backlog is stable. It reads the record only.
 func (l Limits) Of(rate int64, rec *record.Record) Trial {
-	t := Trial{Rate: rate, Replicate: rec.Replicate, Warnings: rec.Warnings}
+	t := Trial{Rate: rate, Replicate: rec.Replicate, Warnings: rec.Warnings, Disturbed: disturbed(rec)}
 	t.Loss, t.CPU = loss(rec), measure(rec, "cpu_per_message")
 	if h, err := hdrhistogram.Decode([]byte(rec.Histograms[record.HistogramIngestLatency])); err == nil && h.TotalCount() > 0 {
 		p99 := time.Duration(h.ValueAtPercentile(99)).Seconds()

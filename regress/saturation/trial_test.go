@@ -104,6 +104,30 @@ func TestOf(t *testing.T) {
 	}
 }
 
+// TestOfADisturbedMachine: what the machine did stands beside what did not hold,
+// where it may be why.
+func TestOfADisturbedMachine(t *testing.T) {
+	for _, c := range []struct {
+		why           string
+		steal, late   float64
+		kernelDropped int64
+		want          string
+	}{
+		{"a quiet machine", 0.01, 0.0005, 500, ""},
+		{"stolen time", 0.12, 0.0005, 0, "the hypervisor took 12% of the CPU time"},
+		{"a late wake-up and a loss", 0.01, 0.0078, 500, "the machine woke the target's reader 7.80ms late"},
+		{"a late wake-up that lost nothing", 0.01, 0.0078, 0, ""},
+	} {
+		rec := shape{takes: 1, drops: 0.002}.replicate()
+		rec.Environment.StealFraction = &c.steal
+		rec.Ledger.KernelDropped = &c.kernelDropped
+		rec.Measures = append(rec.Measures, record.Measure{Name: "wake_late_max", Unit: "s", Better: "lower", Value: c.late})
+		if got := limits.Of(rate, rec); got.Disturbed != c.want || got.Finding != Broke {
+			t.Errorf("%s: %s, disturbed by %q; want %s, %q", c.why, got.Finding, got.Disturbed, Broke, c.want)
+		}
+	}
+}
+
 // TestOfAScantRecord: what is missing is not taken for what holds, and a load too
 // short to see a backlog grow has its drain.
 func TestOfAScantRecord(t *testing.T) {
