@@ -329,10 +329,11 @@ func unexpected(c byte, want string) error {
 
 // interned makes strings of bytes and hands out the same string for the same
 // bytes while it remembers them. Metrics and tags repeat far more often than
-// they are new. It is a table without chains: a newcomer replaces what had its
-// place, so that it never grows.
+// they are new. It is a table without chains: a newcomer replaces the older of
+// the two that have its place, so that it never grows. With one to a place, two
+// tags of the same series that meet there would drive each other out.
 type interned struct {
-	table [4096]string
+	table [2048][2]string // the newer first
 }
 
 const internedLength = 256 // bytes of the longest string that is remembered
@@ -347,8 +348,12 @@ func (t *interned) keep(text []byte) string {
 		return string(text)
 	}
 	place := &t.table[maphash.Bytes(internedSeed, text)%uint64(len(t.table))]
-	if *place != string(text) {
-		*place = string(text)
+	switch string(text) {
+	case place[0]:
+		return place[0]
+	case place[1]:
+		return place[1]
 	}
-	return *place
+	place[1], place[0] = place[0], string(text)
+	return place[0]
 }
