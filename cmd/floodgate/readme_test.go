@@ -81,8 +81,12 @@ func TestDocumentedTests(t *testing.T) {
 // faultsOf says what a command of go test asks for that is not there.
 func faultsOf(t *testing.T, words []string) (faults []string) {
 	t.Helper()
-	run := regexp.MustCompile(words[slices.Index(words, "-run")+1])
-	test := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	flag, kind := "-run", "Test"
+	if slices.Contains(words, "-bench") {
+		flag, kind = "-bench", "Benchmark"
+	}
+	run := regexp.MustCompile(words[slices.Index(words, flag)+1])
+	test := regexp.MustCompile(`(?m)^func (` + kind + `\w+)\(`)
 	all := ""
 	for _, folder := range words {
 		if !strings.HasPrefix(folder, "./") {
@@ -104,7 +108,7 @@ func faultsOf(t *testing.T, words []string) (faults []string) {
 			}
 		}
 		if !found {
-			faults = append(faults, folder+" has no such test")
+			faults = append(faults, folder+" has no such "+strings.ToLower(kind))
 		}
 	}
 	for _, flag := range []string{"families", "series"} {
