@@ -51,7 +51,7 @@ var Measures = []Measure{
 	{"freshness_max", Seconds, "lower", "the same, of the oldest, at least"},
 	{"flush_stall_max", Seconds, "lower", "longest time that ingest stood still for a flush"},
 	{"flush_stall_total", Seconds, "lower", "all the time that ingest stood still for flushes"},
-	{"wake_late_max", Seconds, "lower", "how much too late the target's reader was woken from a sleep at worst, by the machine; where the target tells"},
+	{"wake_late_max", Seconds, "lower", "how much too late the target's reader was woken from a sleep at worst, by the machine or what else ran on it; where the target tells"},
 	{"drain_time", Seconds, "lower", "from the end of the load until the last upload had arrived"},
 	{"lateness_p99", Seconds, "lower", "how late the generator was, 99th percentile"},
 	{"lateness_max", Seconds, "lower", "how late the generator was at worst"},

@@ -154,8 +154,8 @@ type Statistics struct {
 	FlushStallMax    float64 `json:"flush_stall_max_seconds"`
 	FlushStallTotal  float64 `json:"flush_stall_total_seconds"`
 	// WakeLateMax is how much later than it had asked for a reader was woken from
-	// a nap, at worst: the machine's doing. What the kernel dropped meanwhile no
-	// server could have saved.
+	// a nap, at worst: by the hypervisor, or because others had the core, the
+	// server's own flush among them.
 	WakeLateMax float64 `json:"wake_late_max_seconds"`
 	// FlushCPU is the CPU time of the flushes that have ended, in nanoseconds: of
 	// merging, encoding, compressing and handing over, without the connections'

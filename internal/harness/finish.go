@@ -39,7 +39,7 @@ func (s *session) finish() error {
 	s.record.Ledger = s.ownShare(ledger)
 	s.record.Warnings = append(s.record.Warnings, warnings...)
 	if wokenTooLate(ledger, stats) {
-		s.warn("the machine woke the target's reader too late: that has a part in what the kernel dropped (wake_late_max)")
+		s.warn("the target's reader was woken too late: the machine, or what else ran on it, has a part in what the kernel dropped (wake_late_max)")
 	}
 	if ledger.Sent > 0 && !uncounted && ledger.Lost() == 0 && ledger.GivenUp == 0 {
 		s.record.Values = &o.outcome.values
@@ -73,15 +73,10 @@ func (s *session) finish() error {
 	return s.validity(append(faults, s.variant.notEngaged(stats)...))
 }
 
-// wakeLimit is how late a reader may be woken before that is told beside what the
-// kernel dropped: longer than the reference server naps at most loads.
-const wakeLimit = 2 * time.Millisecond
-
-// wokenTooLate reports whether the machine has a part in what the kernel
-// dropped: a buffer that holds some milliseconds of load is full when a sleep
-// ends that much late.
+// wokenTooLate reports whether a late wake-up has a part in what the kernel
+// dropped.
 func wokenTooLate(l record.Ledger, stats *Statistics) bool {
-	return l.KernelDropped != nil && *l.KernelDropped > 0 && stats != nil && stats.WakeLateMax != nil && *stats.WakeLateMax > wakeLimit.Seconds()
+	return l.KernelDropped != nil && *l.KernelDropped > 0 && stats != nil && stats.WakeLateMax != nil && *stats.WakeLateMax > record.WakeLateLimit.Seconds()
 }
 
 // arrived folds what the intake took.

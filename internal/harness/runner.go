@@ -434,10 +434,6 @@ func environment() record.Environment {
 	return e
 }
 
-// stealLimit is the share of the host's CPU time taken by the hypervisor above
-// which a replicate carries a warning.
-const stealLimit = 0.05
-
 // describeHost adds what the rest of the machine did during the load.
 func (s *session) describeHost() {
 	if s.host.At.IsZero() {
@@ -449,10 +445,10 @@ func (s *session) describeHost() {
 	}
 	d := end.Since(s.host)
 	s.record.Environment.PSICPUSome, s.record.Environment.StealFraction = d.CPUSome, d.Steal
-	if d.Steal != nil && *d.Steal > stealLimit {
+	if d.Steal != nil && *d.Steal > record.StealLimit {
 		// Without the figure, which the environment holds, replicates that were
 		// disturbed alike share one line of a report.
-		s.warn(fmt.Sprintf("the hypervisor took more than %s of the CPU time", scenarios.Format(stealLimit, scenarios.Ratio)))
+		s.warn(fmt.Sprintf("the hypervisor took more than %s of the CPU time", scenarios.Format(record.StealLimit, scenarios.Ratio)))
 	}
 }
 

@@ -59,23 +59,15 @@ func Counted(trials []Trial) []Trial {
 	return counted
 }
 
-// Above these the machine counts as disturbed: the share of the CPU time that its
-// hypervisor took, and how late it woke the target's reader while messages were
-// lost.
-const (
-	mostSteal    = 0.05
-	mostWakeLate = 2 * time.Millisecond
-)
-
 // disturbed says what the machine did during a replicate that may have made it
 // fail.
 func disturbed(rec *record.Record) string {
-	if steal := rec.Environment.StealFraction; steal != nil && *steal > mostSteal {
+	if steal := rec.Environment.StealFraction; steal != nil && *steal > record.StealLimit {
 		return fmt.Sprintf("the hypervisor took %s of the CPU time", scenarios.Format(*steal, scenarios.Ratio))
 	}
 	dropped := rec.Ledger.KernelDropped
-	if late := measure(rec, "wake_late_max"); late != nil && *late > mostWakeLate.Seconds() && dropped != nil && *dropped > 0 {
-		return fmt.Sprintf("the machine woke the target's reader %s late", scenarios.Format(*late, scenarios.Seconds))
+	if late := measure(rec, "wake_late_max"); late != nil && *late > record.WakeLateLimit.Seconds() && dropped != nil && *dropped > 0 {
+		return fmt.Sprintf("the target's reader was woken %s late", scenarios.Format(*late, scenarios.Seconds))
 	}
 	return ""
 }

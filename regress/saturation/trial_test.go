@@ -115,7 +115,7 @@ func TestOfADisturbedMachine(t *testing.T) {
 	}{
 		{"a quiet machine", 0.01, 0.0005, 500, ""},
 		{"stolen time", 0.12, 0.0005, 0, "the hypervisor took 12% of the CPU time"},
-		{"a late wake-up and a loss", 0.01, 0.0078, 500, "the machine woke the target's reader 7.80ms late"},
+		{"a late wake-up and a loss", 0.01, 0.0078, 500, "the target's reader was woken 7.80ms late"},
 		{"a late wake-up that lost nothing", 0.01, 0.0078, 0, ""},
 	} {
 		rec := shape{takes: 1, drops: 0.002}.replicate()
