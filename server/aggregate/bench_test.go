@@ -64,13 +64,18 @@ func plainLoop() func(datagram []byte) {
 	}
 }
 
-// benchDatagrams holds every contextKey once, in random order.
+var words = [...]string{"requests", "web", "lookups", "mail", "payments", "stage", "messages"}
+
+// benchDatagrams holds every contextKey once, in random order. Lines are of
+// different lengths, as everywhere: alike, they would be easier to foresee for
+// the processor than they are.
 func benchDatagrams(keys int) (datagrams [][]byte, lines int) {
 	order := rand.New(rand.NewPCG(1, 1)).Perm(keys)
 	for len(order) > 0 {
 		var d []byte
 		for len(order) > 0 && len(d) < 1360 {
-			d = fmt.Appendf(d, "requests.%06d:1|c|#env:prod,svc:web-%d,az:b,host:%05d\n", order[0], order[0]%9, order[0]%777)
+			k := order[0]
+			d = fmt.Appendf(d, "app.%s.%d.count:1|c|#env:%s,svc:%s-%d,az:eu-1,id:%06d\n", words[k%7], k, words[k%5], words[k%6], k%100, k/50)
 			order = order[1:]
 			lines++
 		}

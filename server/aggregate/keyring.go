@@ -19,12 +19,13 @@ import (
 // another order have an alias of their own that leads to the same key.
 //
 // A fingerprint has 128 bits under secret seeds, and an alias does not keep the bytes
-// to compare: of a million aliases two have the same print with a probability of
-// 10^-27, and whoever wants to bring that about cannot see one. Comparing would
-// cost each message a wait for memory that nothing else needs. ContextKeys, which
-// are looked for once per alias, are compared.
+// to compare. That two of a million aliases have the same one has a probability of
+// at most 3 in 10^8 over the seeds, whatever the lines say (see seeds.print), and of
+// about 10^-27 for lines that nobody chose to that end; and who wants to bring it
+// about cannot see one. Comparing would cost each message a wait for memory that
+// nothing else needs. ContextKeys, which are looked for once per alias, are compared.
 type keyring struct {
-	seeds               seeds
+	seeds               *seeds
 	slabs               []*[slabLen]byte // bytes of names and tags
 	slabUsed            int              // of the last slab
 	keys                []*[chunkLen]key
@@ -63,18 +64,12 @@ const (
 	maxText   = 1<<16 - 1 // of a name, a rest, the tags: their lengths are uint16
 )
 
-func newKeyring(seeds seeds, maxKeys int) *keyring {
+func newKeyring(seeds *seeds, maxKeys int) *keyring {
 	return &keyring{
 		seeds:      seeds,
 		maxKeys:    uint32(maxKeys),
 		maxAliases: uint32(2*maxKeys + chunkLen), // clients that shuffle tags must not fill the memory
 	}
-}
-
-// print identifies a line up to its values. A rest begins with '|', which no
-// name has.
-func (r *keyring) print(name, rest []byte) fingerprint {
-	return r.seeds.ofName(name).and(r.seeds.of(rest))
 }
 
 // alias returns the alias of a line that was seen before, or nil.
@@ -126,7 +121,7 @@ func (r *keyring) learn(p fingerprint, name []byte, x *lesson) (a alias, ok bool
 
 // keyHash is where a contextKey is looked for.
 func (r *keyring) keyHash(name []byte, kind dogstatsd.Kind, canonical []byte) uint64 {
-	return r.seeds.of(name).and(r.seeds.of(canonical)).hash + uint64(kind)*k0
+	return r.seeds.print(name, canonical).hash + uint64(kind)*k0
 }
 
 // keyOf returns the id of the contextKey, adding it when it is new and there

@@ -91,7 +91,7 @@ type Table struct {
 	Counts Counts
 
 	config  Config
-	seeds   seeds // of all keyrings
+	seeds   *seeds // of all keyrings
 	summary *summary
 	ring    *keyring
 	now     int64 // Unix nanoseconds, of the last Advance
@@ -105,10 +105,11 @@ type Table struct {
 	spare   chan *bucket // emptied buckets that came back from flushes
 	members int          // of sets in the open bucket
 
+	blocks   []separators // of one datagram
 	batch    [batchLen]line
 	lessons  [batchLen]lesson // of the lines of batch that are new
 	gathered int              // of batch
-	touched  byte             // keeps the reads of touch and prepare
+	touched  byte             // keeps the reads of prepare
 }
 
 // batchLen lines are taken through each stage together. A stage is a short loop
@@ -213,24 +214,23 @@ func (t *Table) AddDatagram(datagram []byte, truncated bool) {
 // instead of being parsed into a wrong value. Where the cut fell behind a line
 // break, what is missing counts as one line. Advance must have been called.
 func (t *Table) Gather(datagram []byte, truncated bool) {
-	t.touched += touch(datagram)
 	whole := len(datagram) > 0 && datagram[len(datagram)-1] == '\n' // its last line
 	if truncated && whole {
 		t.Counts.Received++
 		t.Counts.Truncated++
 	}
-	for len(datagram) > 0 {
-		var text []byte
-		text, datagram = dogstatsd.CutLine(datagram)
-		if len(text) == 0 {
+	t.blocks = separate(t.blocks, datagram)
+	for at := 0; at < len(datagram); {
+		l := &t.batch[t.gathered]
+		at = l.cut(datagram, at, t.blocks, t.seeds)
+		if len(l.text) == 0 {
 			continue
 		}
 		t.Counts.Received++
-		if truncated && len(datagram) == 0 && !whole {
+		if truncated && at >= len(datagram) && !whole {
 			t.Counts.Truncated++
 			return
 		}
-		t.batch[t.gathered].text = text
 		if t.gathered++; t.gathered == batchLen {
 			t.Finish()
 		}
@@ -243,24 +243,8 @@ func (t *Table) Finish() {
 	t.gathered = 0
 }
 
-// touch reads a byte of every cache line of a datagram. Nobody needs the sum: the
-// point is that all these reads are under way at the same time, while a search
-// for the next line break would wait for one after the other. The datagram was
-// written by another core, as a rule.
-func touch(datagram []byte) (sum byte) {
-	for i := 0; i < len(datagram); i += cacheLine {
-		sum += datagram[i]
-	}
-	return sum
-}
-
-const cacheLine = 64
-
-// addBatch aggregates lines of which only the text is set.
+// addBatch aggregates lines that were cut.
 func (t *Table) addBatch(batch []line) {
-	for i := range batch {
-		batch[i].split(t.seeds)
-	}
 	for i := range batch {
 		batch[i].slot = t.ring.byAlias.first(batch[i].print.hash)
 	}
