@@ -61,12 +61,18 @@ type Config struct {
 	// KernelTime asks the kernel when each datagram arrived (SO_TIMESTAMPNS), for
 	// the ingest latency of the statistics.
 	KernelTime bool
-	// Readers is the number of sockets that each UDP address is read through,
-	// each with its own reader, queue and table (SO_REUSEPORT); a program in the
-	// kernel spreads datagrams evenly. More than 1 pays where one core cannot
-	// keep up. Of a gauge that several tables have in one bucket any of the last
-	// values is sent, because their order is not known. Linux only.
+	// Readers is the number of readers of each UDP address, each with its own
+	// sockets, queue and table (SO_REUSEPORT); a program in the kernel spreads
+	// datagrams evenly. More than 1 pays where one core cannot keep up. Of a gauge
+	// that several tables have in one bucket any of the last values is sent, because
+	// their order is not known. Linux only.
 	Readers int
+	// Sockets is the number of sockets of each reader of a UDP address. Each has a
+	// receive buffer of its own: a way to more of it where the system's limit
+	// (net.core.rmem_max) cannot be raised. Datagrams that come within a few
+	// milliseconds may then be read in another order, so that of a gauge the last
+	// value but one may be sent. Linux only.
+	Sockets int
 	// GRO lets the kernel hand over UDP datagrams of equal length joined, up to
 	// 64 KiB at once, where the sender or the network card joined them. The queue
 	// then has fewer places of 64 KiB each. Linux only.
@@ -91,6 +97,7 @@ func Default() Config {
 		BufferSize: 8192,
 		KernelTime: true,
 		Readers:    1,
+		Sockets:    1,
 		Aggregate:  aggregate.Default(),
 		Forward:    forward.Default(),
 		Grace:      8 * time.Second,
@@ -127,8 +134,11 @@ func (c Config) Validate() error {
 	if c.Readers < 1 || c.Readers > 64 {
 		fault("readers are %d, want 1 to 64", c.Readers)
 	}
-	if (c.Readers > 1 || c.GRO) && runtime.GOOS != "linux" {
-		fault("several readers and GRO need Linux, this is %s", runtime.GOOS)
+	if c.Sockets < 1 || c.Sockets > 64 {
+		fault("sockets are %d for each reader, want 1 to 64", c.Sockets)
+	}
+	if (c.Readers > 1 || c.Sockets > 1 || c.GRO) && runtime.GOOS != "linux" {
+		fault("several readers, several sockets and GRO need Linux, this is %s", runtime.GOOS)
 	}
 	if !(c.Ballast >= 0 && c.Ballast <= 1000) {
 		fault("ballast is %v%%, want 0 to 1000", c.Ballast)

@@ -27,7 +27,7 @@ func TestCharged(t *testing.T) {
 		}
 		var memory [9]uint32 // SK_MEMINFO_VARS
 		size := uint32(unsafe.Sizeof(memory))
-		_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(s.fd), unix.SOL_SOCKET, unix.SO_MEMINFO, uintptr(unsafe.Pointer(&memory)), uintptr(unsafe.Pointer(&size)), 0)
+		_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(s.fds[0]), unix.SOL_SOCKET, unix.SO_MEMINFO, uintptr(unsafe.Pointer(&memory)), uintptr(unsafe.Pointer(&size)), 0)
 		if errno != 0 {
 			t.Skip("the kernel does not tell: ", errno)
 		}

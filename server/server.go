@@ -59,7 +59,7 @@ func (s *Server) listen(listenURL string) error {
 	}
 	s.lanes = append(s.lanes, first)
 	s.addrs = append(s.addrs, first.addr())
-	if network != "udp" || s.config.Readers == 1 {
+	if network != "udp" || s.config.Readers*s.config.Sockets == 1 {
 		return nil
 	}
 	for range s.config.Readers - 1 {
@@ -70,8 +70,8 @@ func (s *Server) listen(listenURL string) error {
 		}
 		s.lanes = append(s.lanes, l)
 	}
-	if err := first.socket.spread(s.config.Readers); err != nil {
-		return fmt.Errorf("cannot spread datagrams over %d readers: %w", s.config.Readers, err)
+	if err := first.socket.spread(s.config.Readers * s.config.Sockets); err != nil {
+		return fmt.Errorf("cannot spread datagrams over %d sockets: %w", s.config.Readers*s.config.Sockets, err)
 	}
 	return nil
 }

@@ -22,27 +22,36 @@ import (
 // one of its threads whenever a datagram comes into an empty socket, also while
 // the reader naps on purpose: under steady traffic a wake-up per nap, which
 // costs more than reading what came.
+//
+// A UDP socket may be several of the same address, among which the kernel deals
+// out what comes (see Config.Sockets): each has a buffer of its own.
 type socket struct {
-	fd, wake int    // wake is an eventfd that ends a wait
-	path     string // of a unix socket, removed at close
-	address  net.Addr
-	headers  [readBatch]unix.Mmsghdr
-	vectors  [readBatch]unix.Iovec
-	control  [readBatch][controlLen]byte
-	buffer   int // of the kernel, in bytes as it counts them
-	stopped  atomic.Bool
-	mu       sync.Mutex // stop must not write to a descriptor that is somebody else's by now
-	closed   bool
+	fds     []int
+	next    int           // of fds, to be read first
+	wake    int           // an eventfd that ends a wait
+	wait    []unix.PollFd // for any of fds, and wake
+	path    string        // of a unix socket, removed at close
+	address net.Addr
+	headers [readBatch]unix.Mmsghdr
+	vectors [readBatch]unix.Iovec
+	control [readBatch][controlLen]byte
+	buffer  int // of the kernel, in bytes as it counts them: the sum
+	stopped atomic.Bool
+	mu      sync.Mutex // stop must not write to a descriptor that is somebody else's by now
+	closed  bool
 }
 
 // listen opens a datagram socket.
 func listen(network, address string, config *Config) (*socket, error) {
-	s := &socket{fd: -1, wake: -1}
+	s := &socket{wake: -1}
 	var err error
 	if network == "unixgram" {
 		err = s.listenUnix(address, config)
-	} else {
-		err = s.listenUDP(address, config)
+	} else if err = s.listenUDP(address, config); err == nil {
+		for range config.Sockets - 1 {
+			// The address as it was bound: the port that was asked for may be 0.
+			err = errors.Join(err, s.listenUDP(s.address.String(), config))
+		}
 	}
 	if err == nil {
 		if s.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
@@ -53,6 +62,9 @@ func listen(network, address string, config *Config) (*socket, error) {
 		s.close()
 		return nil, err
 	}
+	for _, fd := range append(s.fds, s.wake) {
+		s.wait = append(s.wait, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
+	}
 	for i := range s.headers {
 		h := &s.headers[i].Hdr
 		h.Iov = &s.vectors[i]
@@ -62,41 +74,42 @@ func listen(network, address string, config *Config) (*socket, error) {
 	return s, nil
 }
 
-// open makes the descriptor, with the options that come before the bind.
-func (s *socket) open(domain int, config *Config, options ...[2]int) error {
-	var err error
-	if s.fd, err = unix.Socket(domain, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0); err != nil {
-		return os.NewSyscallError("socket", err)
+// open makes another descriptor, with the options that come before the bind.
+func (s *socket) open(domain int, config *Config, options ...[2]int) (fd int, err error) {
+	if fd, err = unix.Socket(domain, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0); err != nil {
+		return -1, os.NewSyscallError("socket", err)
 	}
+	s.fds = append(s.fds, fd)
 	for _, o := range options {
-		if err := unix.SetsockoptInt(s.fd, o[0], o[1], 1); err != nil {
-			return os.NewSyscallError("setsockopt", err)
+		if err := unix.SetsockoptInt(fd, o[0], o[1], 1); err != nil {
+			return fd, os.NewSyscallError("setsockopt", err)
 		}
 	}
 	if size := config.ReceiveBuffer; size > 0 {
-		if err := unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, size); err != nil {
-			return fmt.Errorf("cannot set the receive buffer to %d bytes: %w", size, err)
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, size); err != nil {
+			return fd, fmt.Errorf("cannot set the receive buffer to %d bytes: %w", size, err)
 		}
 	}
-	if size, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUF); err == nil {
-		s.buffer = size
+	if size, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF); err == nil {
+		s.buffer += size
 	}
 	if config.KernelTime {
 		// Nothing depends on it where the kernel cannot tell.
-		_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
 	}
-	return nil
+	return fd, nil
 }
 
 func (s *socket) listenUnix(path string, config *Config) error {
 	if err := removeStale(path); err != nil {
 		return err
 	}
-	if err := s.open(unix.AF_UNIX, config); err != nil {
+	fd, err := s.open(unix.AF_UNIX, config)
+	if err != nil {
 		return err
 	}
 	s.address = &net.UnixAddr{Name: path, Net: "unixgram"}
-	if err := unix.Bind(s.fd, &unix.SockaddrUnix{Name: path}); err != nil {
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: path}); err != nil {
 		return os.NewSyscallError("bind", err)
 	}
 	s.path = path // not before: until then whatever is there is not ours
@@ -109,16 +122,17 @@ func (s *socket) listenUDP(address string, config *Config) error {
 		return err
 	}
 	var options [][2]int
-	if config.Readers > 1 {
+	if config.Readers > 1 || config.Sockets > 1 {
 		options = append(options, [2]int{unix.SOL_SOCKET, unix.SO_REUSEPORT})
 	}
 	if config.GRO {
 		options = append(options, [2]int{unix.SOL_UDP, unix.UDP_GRO})
 	}
 	var bind unix.Sockaddr
+	var fd int
 	if ip := addr.IP.To4(); ip != nil {
 		bind = &unix.SockaddrInet4{Port: addr.Port, Addr: [4]byte(ip)}
-		err = s.open(unix.AF_INET, config, options...)
+		fd, err = s.open(unix.AF_INET, config, options...)
 	} else {
 		// Without an address it listens on all of both families.
 		to := &unix.SockaddrInet6{Port: addr.Port}
@@ -133,20 +147,21 @@ func (s *socket) listenUDP(address string, config *Config) error {
 			only = 0
 		}
 		bind = to
-		if err = s.open(unix.AF_INET6, config, options...); err == nil {
-			err = os.NewSyscallError("setsockopt", unix.SetsockoptInt(s.fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, only))
+		if fd, err = s.open(unix.AF_INET6, config, options...); err == nil {
+			err = os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, only))
 		}
 		if addr.IP == nil && errors.Is(err, unix.EAFNOSUPPORT) { // a kernel without IPv6
-			bind, err = &unix.SockaddrInet4{Port: addr.Port}, s.open(unix.AF_INET, config, options...)
+			bind = &unix.SockaddrInet4{Port: addr.Port}
+			fd, err = s.open(unix.AF_INET, config, options...)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	if err := unix.Bind(s.fd, bind); err != nil {
+	if err := unix.Bind(fd, bind); err != nil {
 		return os.NewSyscallError("bind", err)
 	}
-	bound, err := unix.Getsockname(s.fd)
+	bound, err := unix.Getsockname(fd)
 	if err != nil {
 		return os.NewSyscallError("getsockname", err)
 	}
@@ -177,27 +192,41 @@ func (s *socket) receive(slots []slot, deadline time.Time) (int, error) {
 			ts := unix.NsecToTimespec(int64(left))
 			timeout = &ts
 		}
-		wait := [2]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}, {Fd: int32(s.wake), Events: unix.POLLIN}}
-		if _, err := unix.Ppoll(wait[:], timeout, nil); err != nil && err != unix.EINTR {
+		if _, err := unix.Ppoll(s.wait, timeout, nil); err != nil && err != unix.EINTR {
 			return 0, os.NewSyscallError("ppoll", err)
 		}
 	}
 	return 0, os.ErrDeadlineExceeded
 }
 
-// drain does not wait and is therefore invisible to Go's scheduler (a raw
-// system call): copying a batch takes some 50 µs at most.
+// drain reads each descriptor once, as long as there is room. It does not wait
+// and is therefore invisible to Go's scheduler (a raw system call): copying a
+// batch takes some 50 µs at most.
 func (s *socket) drain(slots []slot) (int, error) {
-	want := min(len(slots), readBatch)
-	for i := range want {
+	n, want := 0, min(len(slots), readBatch)
+	for i := 0; i < len(s.fds) && n < want; i++ {
+		fd := s.fds[s.next]
+		s.next = (s.next + 1) % len(s.fds)
+		got, err := s.read(fd, slots[:want], n)
+		if err != nil && n == 0 {
+			return 0, err // else it comes again
+		}
+		n += got
+	}
+	return n, nil
+}
+
+// read reads from one descriptor into the slots behind the first n.
+func (s *socket) read(fd int, slots []slot, n int) (int, error) {
+	for i := n; i < len(slots); i++ {
 		s.vectors[i].Base = unsafe.SliceData(slots[i].buffer)
 		s.vectors[i].SetLen(len(slots[i].buffer))
 		s.headers[i].Hdr.SetControllen(controlLen)
 	}
-	var n int
+	var got int
 	for {
-		got, _, errno := syscall.RawSyscall6(unix.SYS_RECVMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&s.headers[0])), uintptr(want), unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC, 0, 0)
-		if n = int(got); errno == 0 {
+		r, _, errno := syscall.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&s.headers[n])), uintptr(len(slots)-n), unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC, 0, 0)
+		if got = int(r); errno == 0 {
 			break
 		}
 		if errno == unix.EAGAIN {
@@ -207,7 +236,7 @@ func (s *socket) drain(slots []slot) (int, error) {
 			return 0, os.NewSyscallError("recvmmsg", errno)
 		}
 	}
-	for i := range n {
+	for i := n; i < n+got; i++ {
 		h := &s.headers[i]
 		slots[i].n = int(h.Len)
 		slots[i].truncated = h.Hdr.Flags&unix.MSG_TRUNC != 0
@@ -216,7 +245,7 @@ func (s *socket) drain(slots []slot) (int, error) {
 			slots[i].segment = 0
 		}
 	}
-	return n, nil
+	return got, nil
 }
 
 // controlLen has room for the two control messages that are asked for: the time
@@ -265,13 +294,21 @@ func (s *socket) busy(slots []slot, n int) bool {
 	return n > 0 && bytes >= s.buffer/8
 }
 
-// crowded reports whether the socket's buffer is three quarters full, or may be:
-// the kernel does not tell of unix sockets, which are full after a few datagrams.
+// crowded reports whether a buffer is three quarters full, or may be: the kernel
+// does not tell of unix sockets, which are full after a few datagrams.
 func (s *socket) crowded() bool {
-	var memory [9]uint32 // SK_MEMINFO_VARS of linux/sock_diag.h
-	size := uint32(unsafe.Sizeof(memory))
-	_, _, errno := syscall.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(s.fd), unix.SOL_SOCKET, unix.SO_MEMINFO, uintptr(unsafe.Pointer(&memory)), uintptr(unsafe.Pointer(&size)), 0)
-	return errno != 0 || s.path != "" || 4*uint64(memory[unix.SK_MEMINFO_RMEM_ALLOC]) >= 3*uint64(s.buffer)
+	if s.path != "" {
+		return true
+	}
+	for _, fd := range s.fds {
+		var memory [9]uint32 // SK_MEMINFO_VARS of linux/sock_diag.h
+		size := uint32(unsafe.Sizeof(memory))
+		_, _, errno := syscall.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_MEMINFO, uintptr(unsafe.Pointer(&memory)), uintptr(unsafe.Pointer(&size)), 0)
+		if errno != 0 || 4*uint64(memory[unix.SK_MEMINFO_RMEM_ALLOC]) >= 3*uint64(s.buffer/len(s.fds)) {
+			return true
+		}
+	}
+	return false
 }
 
 // stop is said twice: to who looks before it waits, and to who waits already.
@@ -292,8 +329,8 @@ func (s *socket) close() error {
 	}
 	s.closed = true
 	var err error
-	if s.fd >= 0 {
-		err = os.NewSyscallError("close", unix.Close(s.fd))
+	for _, fd := range s.fds {
+		err = errors.Join(err, os.NewSyscallError("close", unix.Close(fd)))
 	}
 	if s.wake >= 0 {
 		unix.Close(s.wake)
@@ -316,6 +353,6 @@ func (s *socket) spread(n int) error {
 		{Code: unix.BPF_ALU | unix.BPF_MOD | unix.BPF_K, K: uint32(n)},
 		{Code: unix.BPF_RET | unix.BPF_A},
 	}
-	return os.NewSyscallError("setsockopt", unix.SetsockoptSockFprog(s.fd, unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF,
+	return os.NewSyscallError("setsockopt", unix.SetsockoptSockFprog(s.fds[0], unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF,
 		&unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}))
 }

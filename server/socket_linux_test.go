@@ -64,7 +64,7 @@ func TestJoinedDatagrams(t *testing.T) {
 func TestReadersShareAnAddress(t *testing.T) {
 	in := newIntake(t)
 	c := testConfig(t, in)
-	c.Listen, c.Readers, c.Aggregate.Interval = []string{"udp://127.0.0.1:0"}, 3, time.Hour
+	c.Listen, c.Readers, c.Sockets, c.Aggregate.Interval = []string{"udp://127.0.0.1:0"}, 3, 2, time.Hour
 	s, stop := start(t, c)
 	if len(s.lanes) != 3 || len(s.Addrs()) != 1 {
 		t.Fatalf("%d lanes and %d addresses, want 3 and 1", len(s.lanes), len(s.Addrs()))
@@ -90,6 +90,41 @@ func TestReadersShareAnAddress(t *testing.T) {
 	for key, n := range in.points {
 		if n != 1 {
 			t.Errorf("%s came %d times, want once", key, n)
+		}
+	}
+}
+
+// The receive buffers of a reader's sockets add up: what one cannot hold while
+// nobody reads, four can.
+func TestSocketsAddUpTheirBuffers(t *testing.T) {
+	const size = 64 << 10 // which the kernel doubles, for what it charges besides
+	sent := 5 * size / charged(len("a:1|c"))
+	for _, reader := range []Reader{Coupled, Decoupled} {
+		received := map[int]int64{}
+		for _, sockets := range []int{1, 4} {
+			in := newIntake(t)
+			c := testConfig(t, in)
+			c.Listen, c.Reader, c.Sockets, c.ReceiveBuffer = []string{"udp://127.0.0.1:0"}, reader, sockets, size
+			s, err := New(c) // bound, but not running
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := s.lanes[0].socket.buffer; got < sockets*size {
+				t.Fatalf("%d sockets have a buffer of %d bytes, want at least %d", sockets, got, sockets*size)
+			}
+			conn := dial(t, s)
+			for range sent {
+				fmt.Fprint(conn, "a:1|c")
+			}
+			stop := startBound(t, s)
+			stop() // it reads what the kernel holds
+			st := s.Statistics()
+			balance(t, st)
+			received[sockets] = st.Received
+		}
+		// Four get a quarter each: of 426 the fullest may have 34 more, its room is 170.
+		if received[4] != int64(sent) || received[1] >= int64(sent) {
+			t.Errorf("%s: of %d datagrams %d were held by four sockets and %d by one, want all and not all", reader, sent, received[4], received[1])
 		}
 	}
 }
