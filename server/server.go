@@ -53,13 +53,25 @@ func (s *Server) listen(listenURL string) error {
 	if err != nil {
 		return err
 	}
+	shared := network == "udp" && s.config.Readers*s.config.Sockets > 1
+	if shared {
+		// A socket that shares its address would take its share of another server's
+		// datagrams, where one that does not is refused.
+		alone, err := net.ListenPacket("udp", address)
+		if err != nil {
+			return err
+		}
+		if err := alone.Close(); err != nil {
+			return err
+		}
+	}
 	first, err := newLane(&s.config, network, address, s.flusher, &s.ballast)
 	if err != nil {
 		return err
 	}
 	s.lanes = append(s.lanes, first)
 	s.addrs = append(s.addrs, first.addr())
-	if network != "udp" || s.config.Readers*s.config.Sockets == 1 {
+	if !shared {
 		return nil
 	}
 	for range s.config.Readers - 1 {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -126,6 +127,25 @@ func TestSocketsAddUpTheirBuffers(t *testing.T) {
 		if received[4] != int64(sent) || received[1] >= int64(sent) {
 			t.Errorf("%s: of %d datagrams %d were held by four sockets and %d by one, want all and not all", reader, sent, received[4], received[1])
 		}
+	}
+}
+
+// Sockets that share an address share it with each other, and not with those of
+// another server, which would take half of the datagrams unnoticed.
+func TestAnAddressInUseIsRefused(t *testing.T) {
+	for _, many := range []func(*Config){
+		func(c *Config) { c.Sockets = 2 },
+		func(c *Config) { c.Readers = 2 },
+	} {
+		c := testConfig(t, newIntake(t))
+		c.Listen = []string{"udp://127.0.0.1:0"}
+		many(&c)
+		s, stop := start(t, c)
+		c.Listen = []string{"udp://" + s.Addrs()[0].String()}
+		if other, err := New(c); !errors.Is(err, unix.EADDRINUSE) {
+			t.Errorf("a second server on %s: %v, %v, want that the address is in use", c.Listen[0], other, err)
+		}
+		stop()
 	}
 }
 
