@@ -72,13 +72,14 @@ bench: build ## compare baseline and candidate and render the report; exits with
 bench-loadgen: build ## print the load generator's own figures: its ceiling beside raw sendmmsg, its punctuality beside ticks
 	FLOODGATE_REFSERVER='$(CURDIR)/bin/refserver' go test -run NONE -bench 'AllOut|Pacing' -benchtime 1x ./loadgen
 
-# The servers take turns under the same loads. Of the flushes the longest stall
-# is the point, of the last command the highest rate without loss.
+# The servers take turns under the same loads. Of the second command the longest
+# stall is the point, of the third the highest rate without loss, of the last
+# what a message of a known contextKey costs.
 bench-server: build bin/peers/statsd_exporter bin/peers/telegraf ## print the reference server's own figures, other servers beside them
 	bin/floodgate peers burst_300k packed_3m --targets refserver,refserver:sockets=4,refserver:reader=coupled,statsd_exporter,telegraf -n 3 --out out/server/peers
 	bin/floodgate peers packed_3m_contexts --targets refserver,refserver:flush=async-copy,refserver:flush=sync -n 3 --out out/server/flushes
 	bin/floodgate saturate packed_3m --target refserver --target refserver:sockets=4 --from 1M --confirm 1 --precision 10% --out out/server/saturation
-	bin/floodgate run packed_contexts_warm -n 3 --out out/server/warm
+	bin/floodgate peers packed_contexts_warm --targets refserver -n 3 --out out/server/warm
 
 bench-peers: build peers ## run one burst against every server that is installed, and print the league
 	bin/floodgate peers burst_300k -n 3 --out out/peers
