@@ -229,7 +229,7 @@ func (l League) words() string {
 
 // LeagueTerminal writes the tables for a terminal of so many columns.
 func LeagueTerminal(w io.Writer, l League, opt TerminalOptions) error {
-	t := &terminal{width: max(opt.Width, 40), style: style{opt.Color}}
+	t := terminal{style: style{opt.Color}, width: opt.Width}
 	for _, name := range l.scenarios() {
 		t.heading(name)
 		league := l.table(name)
@@ -247,7 +247,8 @@ func LeagueTerminal(w io.Writer, l League, opt TerminalOptions) error {
 		}
 		t.add(table.lines(t.width, t.style)...)
 	}
-	t.add("", l.words())
+	t.add("")
+	t.add(wrap(l.words(), t.width)...)
 	_, err := io.WriteString(w, strings.Join(t.lines, "\n")+"\n")
 	return err
 }

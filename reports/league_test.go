@@ -60,6 +60,22 @@ func TestLeague(t *testing.T) {
 	}
 }
 
+// What is written to a file or a pipe has no width to fit into.
+func TestLeagueIsWholeWithoutAWidth(t *testing.T) {
+	l := aLeague()
+	const long = "refserver:reader=coupled,flush=sync,sockets=4,encoding=gzip,format=json"
+	l.Entries[0].Target = long
+	for width, want := range map[int]bool{0: true, 80: false} {
+		var b strings.Builder
+		if err := LeagueTerminal(&b, l, TerminalOptions{Width: width}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(b.String(), long); got != want {
+			t.Errorf("a width of %d shows the whole name: %v, want %v", width, got, want)
+		}
+	}
+}
+
 // The picture stands alone: well formed, with its colours, and nothing fetched.
 func TestLeagueSVG(t *testing.T) {
 	var b bytes.Buffer

@@ -37,7 +37,8 @@ installed are run; see floodgate targets list, and make peers.
 
 ` + targetWords,
 		Example: `  floodgate peers packed_3m -n 3
-  floodgate peers burst_300k packed_3m --targets refserver,statsd_exporter,telegraf`,
+  floodgate peers burst_300k packed_3m --targets refserver,statsd_exporter,telegraf
+  floodgate peers packed_3m --targets refserver,refserver:sockets=4,reader=coupled`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, _, err := a.applyTargets(cmd.Flags(), &rf); err != nil {
 				return err
@@ -157,7 +158,7 @@ func (f *runFlags) specs(asked []string) ([]string, error) {
 		}
 	}
 	var specs []string
-	for _, name := range asked {
+	for _, name := range withOptions(asked) {
 		switch {
 		case strings.HasPrefix(name, "refserver"), strings.Contains(name, ":"):
 			specs = append(specs, name)
@@ -169,6 +170,21 @@ func (f *runFlags) specs(asked []string) ([]string, error) {
 		}
 	}
 	return specs, nil
+}
+
+// withOptions puts together again what a list separated by commas takes apart: a
+// variant and its options.
+func withOptions(list []string) []string {
+	var variants []string
+	for _, item := range list {
+		option, _, isOption := strings.Cut(item, "=")
+		if isOption && !strings.Contains(option, ":") && len(variants) > 0 {
+			variants[len(variants)-1] += "," + item
+			continue
+		}
+		variants = append(variants, item)
+	}
+	return variants
 }
 
 func (a *app) showLeague(l reports.League, suite []scenarios.Scenario, out string, jf judgeFlags) error {
