@@ -42,7 +42,7 @@ func (l *line) cut(datagram []byte, at int, blocks []separators, s *seeds) (next
 	}
 	l.text = text
 	colon := bits.TrailingZeros64(window(b[0].colons, b[1].colons, uint(at)))
-	if value := datagram[at:]; colon+9 <= len(value) {
+	if value := datagram[at:]; colon < blockLen && colon+9 <= len(value) {
 		v, digits := leadingDigits(word(value[colon+1:]))
 		bar := colon + 1 + digits
 		if digits > 0 && bar < len(text) && text[bar] == '|' {

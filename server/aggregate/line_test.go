@@ -21,6 +21,7 @@ func FuzzCut(f *testing.F) {
 	for _, datagram := range []string{
 		"a:1|c", "a:1|c|#x:y\n", "requests.count:17|c|@0.5|#env:prod,b:c\r\nsevenby:1|c\neightbyt:1|c", "ninebytes:12345678901234567890|g", "a:-1.5|ms", "a:1:2:3|h",
 		"a:|c", ":1|c", "no colon here\n\n\r\n", "a:1", "é:1|c", "name.with.0x3b;9:1|c", "a::|s", "_e{1,1}:a|b", "", "a|b:1|c", "a\rb:1|c\r",
+		far + "nnnn9123|c|#a:b,c", far + "nnn:123|c|#a:b,c", far + "nnnn:123|c|#a:b,c", // there is no ':' where 64 bytes end; the last that is; one too far
 		far + ":123|c|#a:b\n" + far + far + ":1|c\n" + far + "nnn:1|c", far + "|c|#" + far + far + ":\na:1|c|#" + far + far + "\nb:2|g",
 		"abcdefgh:12345678|c\nabcdefgh:123456789012345|c\nabcdefgh:1234567890123456|c\nabcdefgh:-2|c\nabcdefgh:1:|c\nabcdefgh:/|c",
 	} {
